@@ -1,10 +1,12 @@
 """Files that are either whole or absent, and their content hashes."""
 
+import csv
 import hashlib
+import io
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,15 @@ def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
     write_text(path, "".join(lines))
 
 
+def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a header of `columns` and the `rows` below it, lines ended by a line feed alone."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The objects of `path`, one per line. Lines end at a line feed alone: text may hold other separators."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
@@ -59,6 +70,6 @@ def sha256(data: bytes) -> str:
 
 def sha256_tree(path: Path) -> str:
     """SHA-256 over the relative names and contents of the files below the folder `path`; names decide the order."""
-    files = sorted(file for file in path.rglob("*") if file.is_file())
-    names = [file.relative_to(path).as_posix() for file in files]
-    return sha256("".join(f"{sha256(file.read_bytes())}  {name}\n" for file, name in zip(files, names)).encode())
+    files = {os.fsencode(file.relative_to(path).as_posix()): file for file in path.rglob("*") if file.is_file()}
+    lines = (sha256(files[name].read_bytes()).encode() + b"  " + name + b"\n" for name in sorted(files))
+    return sha256(b"".join(lines))

@@ -1,4 +1,4 @@
-"""Turn `stage(paths, params) -> metrics` into a command: python -m stages.x PATHS... --params SECTION --metrics FILE."""
+"""Make `stage(paths, params) -> metrics` a command: python -m stages.x PATHS... --params SECTION --metrics FILE."""
 
 import argparse
 import inspect
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import get_type_hints
 
 from stages.files import write_json
-from stages.params import Params, load
+from stages.params import Params, ParamsError, load
 
 Metrics = Mapping[str, object]
 
 
 class StageError(Exception):
-    """A set-up that nobody can continue from. The message is one line: what, the value, what was expected, what to do."""
+    """A set-up that nobody can continue from. One line: what, the value, what was expected, what to do."""
 
 
 def run(stage: Callable[..., Metrics], argv: list[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def run(stage: Callable[..., Metrics], argv: list[str] | None = None) -> int:
 
     Parameters of `stage` annotated `Path` become positional arguments in their order, the one annotated with a
     `Params` class is read from `--params SECTION` of `--params-file`. The metrics go to `--metrics` as JSON.
-    A `StageError`, or a file that isn't there, is printed as one line on standard error and gives status 1.
+    Wrong params, a `StageError`, or a file that can't be read or written, is one line on standard error and status 1.
     """
     hints = get_type_hints(stage)
     paths = [name for name in inspect.signature(stage).parameters if hints[name] is Path]
@@ -43,7 +43,7 @@ def run(stage: Callable[..., Metrics], argv: list[str] | None = None) -> int:
         metrics = stage(**arguments)
         if options["metrics"]:
             write_json(options["metrics"], metrics)
-    except (StageError, FileNotFoundError) as error:
-        print(f"{stage.__name__}: {error}", file=sys.stderr)
+    except (ParamsError, StageError, OSError) as error:
+        print(f"{stage.__name__}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     return 0

@@ -1,13 +1,14 @@
 """One map over items, on the engine that the environment names; the results are the same on each.
 
 REFRAIN_ENGINE is sequential, loky (the default: processes), dask or ray; REFRAIN_WORKERS is the number of processes,
-by default one per core.
+by default one per core that this process may use.
 """
 
+import logging
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from stages.run import StageError
@@ -31,7 +32,8 @@ def map_items(function: Callable[[Item], Result], items: Sequence[Item], label: 
 
 
 def _results(function: Callable[[Item], Result], items: Sequence[Item], context: ExitStack) -> Iterable[Result]:
-    engine = os.environ.get("REFRAIN_ENGINE", "loky")
+    """The results as they come, in order; `context` closes what the engine opened."""
+    engine = os.environ.get("REFRAIN_ENGINE") or "loky"
     if engine not in ENGINES:
         raise StageError(f"REFRAIN_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
     count = _worker_count()
@@ -41,21 +43,47 @@ def _results(function: Callable[[Item], Result], items: Sequence[Item], context:
 
     import joblib
 
-    if engine == "dask":
-        from dask.distributed import Client
-
-        context.enter_context(Client(n_workers=count, threads_per_worker=1, dashboard_address=None))
-    elif engine == "ray":
-        from ray.util.joblib import register_ray
-
-        register_ray()
+    if engine in CLUSTERS:
+        try:
+            context.enter_context(CLUSTERS[engine](count))
+        except ImportError as error:
+            raise StageError(
+                f"REFRAIN_ENGINE is {engine!r}, but {error.name} is not installed; run `pip install '.[engines]'`"
+            ) from error
     context.enter_context(joblib.parallel_config(backend=engine, n_jobs=count))
-    results: Iterable[Result] = joblib.Parallel(return_as="generator")(joblib.delayed(function)(item) for item in items)
+    # joblib's ray backend hands over nothing before all is done
+    parallel = joblib.Parallel(return_as="list" if engine == "ray" else "generator")
+    results: Iterable[Result] = parallel(joblib.delayed(function)(item) for item in items)
     return results
 
 
+@contextmanager
+def _dask(count: int) -> Iterator[None]:
+    """A dask cluster of `count` processes on this machine."""
+    from dask.distributed import Client
+
+    with Client(n_workers=count, threads_per_worker=1, dashboard_address=None):
+        yield
+
+
+@contextmanager
+def _ray(count: int) -> Iterator[None]:
+    """A ray cluster of `count` processes on this machine, which stays for the next map; ray stops it at exit."""
+    import ray
+    from ray.util.joblib import register_ray
+
+    if not ray.is_initialized():
+        ray.init(num_cpus=count, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    register_ray()
+    yield
+
+
+CLUSTERS = {"dask": _dask, "ray": _ray}
+
+
 def _worker_count() -> int:
-    text = os.environ.get("REFRAIN_WORKERS", str(os.cpu_count() or 1))
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()
+    text = os.environ.get("REFRAIN_WORKERS") or str(cores or 1)
     if not text.isdecimal() or int(text) < 1:
         raise StageError(f"REFRAIN_WORKERS is {text!r}, expected a whole number of at least 1")
     return int(text)

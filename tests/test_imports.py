@@ -23,5 +23,7 @@ for name in names:
     if loaded:
         sys.exit(f"importing {name} loads {loaded}")
 """
-    done = subprocess.run([sys.executable, "-c", code], input=json.dumps([names, heavy]), text=True, cwd=ROOT, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=json.dumps([names, heavy]), text=True, cwd=ROOT, capture_output=True
+    )
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,74 @@
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stages.files import read_jsonl, replacing, sha256_tree, write_csv, write_json, write_jsonl, write_text
+
+
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("old")
+    with pytest.raises(RuntimeError), replacing(tmp_path / "a") as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert (tmp_path / "a").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_written_file_can_be_read_by_all_and_its_folders_are_made(tmp_path: Path) -> None:
+    write_text(tmp_path / "b" / "c" / "a", "new\r\n")
+    assert (tmp_path / "b" / "c" / "a").read_bytes() == b"new\r\n"
+    assert stat.S_IMODE((tmp_path / "b" / "c" / "a").stat().st_mode) == 0o644
+
+
+def test_json_has_no_nan_and_a_failure_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert list(tmp_path.iterdir()) == []
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20) | st.integers() | st.none(), max_size=3)))
+def test_jsonl_gives_back_what_was_written(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, object]]
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "rows.jsonl"
+    write_jsonl(path, rows)
+    assert read_jsonl(path) == rows
+    assert path.read_bytes().count(b"\n") == len(rows)
+
+
+def test_a_line_separator_inside_text_ends_no_row(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "a", [{"text": "a\u2028b\x85c"}, {"text": "d"}])
+    assert [row["text"] for row in read_jsonl(tmp_path / "a")] == ["a\u2028b\x85c", "d"]
+
+
+def test_csv_has_line_feeds_alone_and_quotes_what_needs_it(tmp_path: Path) -> None:
+    write_csv(tmp_path / "a.csv", ("title", "notes"), [('Drops, "of" Brandy', 3), ("", 0)])
+    assert (tmp_path / "a.csv").read_bytes() == b'title,notes\n"Drops, ""of"" Brandy",3\n,0\n'
+
+
+def tree(folder: Path, **files: str) -> str:
+    for name, text in files.items():
+        write_text(folder / name.replace("__", "/"), text)
+    return sha256_tree(folder)
+
+
+def test_the_hash_of_a_folder_is_of_its_names_and_contents_alone(tmp_path: Path) -> None:
+    one, other = tree(tmp_path / "1", a="x", b__c="y"), tree(tmp_path / "2", b__c="y", a="x")
+    assert one == other
+    lines = "".join(f"{hashlib.sha256(text).hexdigest()}  {name}\n" for text, name in ((b"x", "a"), (b"y", "b/c")))
+    assert one == hashlib.sha256(lines.encode()).hexdigest()
+    assert tree(tmp_path / "3", a="x", b="y") != one
+    assert tree(tmp_path / "4", a="y", b__c="x") != one
+
+
+def test_the_hash_of_a_folder_takes_names_that_are_not_utf_8(tmp_path: Path) -> None:
+    try:
+        (tmp_path / os.fsdecode(b"caf\xe9.mid")).write_text("x")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert len(sha256_tree(tmp_path)) == 64
