@@ -1,0 +1,1 @@
+"""Scores to REMI text, and music models to scores."""
