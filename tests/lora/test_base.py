@@ -1,0 +1,91 @@
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.files import sha256_tree
+from stages.lora import chatml
+from stages.lora.base import BaseParams, base
+from stages.run import StageError
+
+TINY: dict[str, Any] = {
+    "hidden_size": 128,
+    "intermediate_size": 128,
+    "layers": 1,
+    "heads": 2,
+    "kv_heads": 1,
+    "rope_theta": 10000.0,
+    "epochs": 8.0,
+    "batch_rows": 4,
+    "accumulation": 2,
+    "row_tokens": 64,
+    "long_rows": "refuse",
+    "mask_prompt": True,
+    "optimizer": "muon",
+    "learning_rate": 0.01,
+    "schedule": "linear",
+    "warmup": 0.1,
+    "final_rate": 0.0,
+    "weight_decay": 0.1,
+    "clip": 1.0,
+    "evaluate_every": 10,
+    "evaluate_rows": 0,
+    "gradient_checkpointing": False,
+    "seed": 0,
+}
+WORDS = [f"N{a}{b}" for a in "abc" for b in "abcdefgh"]
+
+
+def params(source: str = "tiny", **changed: Any) -> BaseParams:
+    return BaseParams.model_validate({"source": source, "revision": "main", "bits": 4, "tiny": TINY | changed})
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    (folder / "words.txt").write_text("\n".join(WORDS) + "\n")
+    for name, start in (("train", 0), ("valid", 1)):
+        answers = [" " + " ".join(WORDS[(start + row + n) % 24] for n in range(9)) for row in range(0, 48, 2)]
+        rows = [{"text": chatml.document("Count.", "Go on", answer)} for answer in answers]
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path, tmp_path: Path) -> None:
+    import mlx.core as mx
+    import mlx_lm
+    from transformers import AutoTokenizer
+
+    found = base(dataset, tmp_path / "a", tmp_path / "a.csv", params())
+    base(dataset, tmp_path / "b", tmp_path / "b.csv", params())
+    assert sha256_tree(tmp_path / "a") == sha256_tree(tmp_path / "b")
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    assert found["valid_loss"] < 0.5 * found["start_valid_loss"]  # type: ignore[operator]
+
+    model, tokenizer = mlx_lm.load(str(tmp_path / "a"))
+    ids = tokenizer.encode("".join(f" {word}" for word in WORDS))
+    assert len(ids) == len(WORDS)
+    assert AutoTokenizer.from_pretrained(tmp_path / "a").encode(" Nab Nac") == tokenizer.encode(" Nab Nac")
+    assert model(mx.array([ids])).shape == (1, 24, model.args.vocab_size)
+    assert model.args.vocab_size % 128 == 0
+    # 6 words around the answer are whole too: <|im_start|> system \n Count . <|im_end|> \n ...
+    assert len(tokenizer.encode("system")) == len(tokenizer.encode("Count")) == 1
+
+
+def test_heads_that_do_not_divide_the_width_are_refused(dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="hidden_size 128, heads 3, kv_heads 1"):
+        base(dataset, tmp_path / "model", tmp_path / "loss.csv", params(heads=3))
+
+
+def test_a_repo_that_cannot_be_had_is_one_line_at_once(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(StageError, match=r"base nobody/nothing at main can't be had: .*set source to tiny") as error:
+        base(dataset, tmp_path / "model", tmp_path / "loss.csv", params(source="nobody/nothing"))
+    assert "\n" not in str(error.value)

@@ -1,0 +1,148 @@
+from collections.abc import Sequence
+from typing import Any
+
+import mlx.core as mx
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from stages.lora.generate import Masks, pick, sample
+from stages.lora.model import Loaded, load, logits
+from tests.lora import tiny
+
+PROMPTS = ["X is", " Naa Nab Nac Nad Nae Naf Nag Nah", "X", "<|im_start|>user\nX is Y"]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    return load(tiny.model_folder(tmp_path_factory.mktemp("generate") / "base"))
+
+
+def run(
+    loaded: Loaded, prompts: Sequence[str] = PROMPTS, masks: Masks[Any] | None = None, **changed: Any
+) -> list[list[int]]:
+    settings: dict[str, Any] = {"max_tokens": 30, "temperature": 1.0, "top_p": 1.0, "seed": 5, "end_ids": []}
+    return sample(loaded.model, loaded.tokenizer, prompts, masks, **settings | changed)
+
+
+def test_without_temperature_each_token_is_the_likeliest_after_all_before_it(loaded: Loaded) -> None:
+    for prompt, found in zip(PROMPTS, run(loaded, temperature=0.0)):
+        ids = loaded.tokenizer.encode(prompt)
+        whole = logits(loaded.model, np.array([ids + found]))[0]  # at once, without padding or cache
+        assert found == whole.argmax(axis=-1).tolist()[len(ids) - 1 : -1]
+
+
+def test_the_seed_decides(loaded: Loaded) -> None:
+    assert run(loaded) == run(loaded)
+    assert run(loaded) != run(loaded, seed=6)
+
+
+def test_a_row_does_not_depend_on_those_beside_it(loaded: Loaded) -> None:
+    together = run(loaded)
+    assert run(loaded, PROMPTS[:1]) == together[:1]
+    assert run(loaded, rows_at_once=3) == together
+    # equal prompts draw apart
+    assert len({tuple(row) for row in run(loaded, ["X is"] * 4)}) == 4
+
+
+def test_rows_end_at_an_end_id_and_the_others_go_on(loaded: Loaded) -> None:
+    free = run(loaded)
+    end = free[1][4]
+    ended = run(loaded, end_ids=[end])
+    for row, whole in zip(ended, free):
+        assert row == (whole[: whole.index(end)] if end in whole else whole)
+    assert len(ended[1]) <= 4 < max(map(len, ended))
+
+
+def test_the_end_ids_are_those_of_the_tokenizer(loaded: Loaded) -> None:
+    end = loaded.config["eos_token_id"]
+    likely = [row for row in run(loaded, ["X"] * 40, max_tokens=60) if end in row]
+    assert likely
+    assert all(end not in row for row in run(loaded, ["X"] * 40, max_tokens=60, end_ids=None))
+
+
+class Alternating:
+    """Ids below and from 100 on in turn, but the end id alone where one token remains."""
+
+    def __init__(self, vocabulary: int, end: int) -> None:
+        self.vocabulary = vocabulary
+        self.end = end
+        self.remaining: list[int] = []
+
+    def start(self) -> int:
+        return 0
+
+    def mask(self, state: int, remaining: int) -> NDArray[np.bool_]:
+        self.remaining.append(remaining)
+        ids = np.arange(self.vocabulary)
+        return np.equal(ids == self.end, True) if remaining == 1 else np.equal(ids < 100, state == 0)
+
+    def advance(self, state: int, token_id: int) -> int:
+        assert (token_id < 100) == (state == 0)
+        return 1 - state
+
+
+@pytest.mark.parametrize("settings", [{}, {"temperature": 0.0}, {"top_p": 0.5}, {"temperature": 3.0}])
+def test_only_what_the_mask_allows_is_taken(loaded: Loaded, settings: dict[str, Any]) -> None:
+    masks = Alternating(512, 511)
+    found = run(loaded, masks=masks, max_tokens=12, end_ids=[511], **settings)
+    for row in found:
+        assert len(row) <= 11
+        assert all((token < 100) == (at % 2 == 0) for at, token in enumerate(row))
+    assert sorted(set(masks.remaining)) == list(range(1, 13))
+
+
+def test_a_mask_that_allows_nothing_is_an_error(loaded: Loaded) -> None:
+    with pytest.raises(ValueError, match="a mask allows no token"):
+        run(loaded, masks=Alternating(512, end=-1))  # the end id that must come last is none
+
+
+def test_a_mask_of_another_vocabulary_is_an_error(loaded: Loaded) -> None:
+    with pytest.raises(ValueError, match="a mask has 300 ids, the model 512"):
+        run(loaded, masks=Alternating(300, 299))
+
+
+def test_a_prompt_without_tokens_is_an_error(loaded: Loaded) -> None:
+    with pytest.raises(ValueError, match="prompt 1 has no tokens"):
+        run(loaded, ["X", ""])
+
+
+def test_no_prompts_give_no_rows(loaded: Loaded) -> None:
+    assert run(loaded, []) == []
+
+
+def drawn(shares: Sequence[float], draw: float, top_p: float = 1.0, allowed: Sequence[bool] | None = None) -> int:
+    mask = None if allowed is None else np.array([allowed])
+    found = pick(mx.log(mx.array([shares])), mask, np.array([draw], np.float32), 1.0, top_p)
+    return int(found.item())
+
+
+def test_a_draw_points_at_the_id_whose_share_it_falls_in() -> None:
+    shares = [0.5, 0.2, 0.3]  # ends at 0.5, 0.7, 1.0
+    assert [drawn(shares, draw) for draw in (0.0, 0.49, 0.51, 0.69, 0.71, 0.999999)] == [0, 0, 1, 1, 2, 2]
+    # without the first: 0.4, 0.6
+    assert [drawn(shares, draw, allowed=[False, True, True]) for draw in (0.0, 0.39, 0.41)] == [1, 1, 2]
+    # the likeliest that reach 0.6 are the first and the last: 0.625, 0.375
+    assert [drawn(shares, draw, top_p=0.6) for draw in (0.0, 0.62, 0.63, 0.999999)] == [0, 0, 2, 2]
+    assert {drawn(shares, draw, top_p=0.4) for draw in (0.0, 0.5, 0.999999)} == {0}
+
+
+def test_temperature_2_takes_the_square_root_of_the_odds() -> None:
+    # 0.8 to 0.2 is 4 to 1; its root is 2 to 1, so the first share ends at 2/3
+    found = [
+        pick(mx.log(mx.array([[0.8, 0.2]])), None, np.array([draw], np.float32), 2.0, 1.0).item()
+        for draw in (0.66, 0.67)
+    ]
+    assert found == [0, 1]
+
+
+@given(st.integers(0, 2**32), st.floats(0, 1, exclude_max=True, width=32), st.sampled_from([1.0, 0.9, 0.1, 1e-6]))
+def test_what_is_taken_is_always_allowed(seed: int, draw: float, top_p: float) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(0, 20, (4, 300)).astype(np.float32)
+    allowed = rng.random((4, 300)) < 0.02
+    allowed[:, rng.integers(300)] = True
+    found = pick(mx.array(values), allowed, np.full(4, draw, np.float32), 1.0, top_p).tolist()
+    assert all(row[token] for row, token in zip(allowed, found))

@@ -1,0 +1,98 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.lora import chatml, rows, tokenizer
+from stages.run import StageError
+
+WORDS = ["one", "two", "three"]
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    from transformers import AutoTokenizer
+
+    folder = tmp_path_factory.mktemp("tokenizer")
+    tokenizer.write(tokenizer.make(WORDS, ["user", "system", "assistant", "hi"]), folder)
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def written(tmp_path: Path, *lines: object) -> Path:
+    path = tmp_path / "train.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def answer(row: rows.Row, words: Any) -> str:
+    return str(words.decode(row.ids[row.first :]))
+
+
+def test_all_formats_of_one_chat_give_the_same_targets(words: Any, tmp_path: Path) -> None:
+    user, said = {"role": "user", "content": "hi"}, {"role": "assistant", "content": " one two"}
+    path = written(
+        tmp_path,
+        {"text": "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n one two<|im_end|>\n"},
+        {"messages": [user, said]},
+        {"prompt": "hi", "completion": " one two", "id": "other keys are no matter"},
+        {"instruction": "hi", "input": "", "output": " one two"},
+    )
+    found, reasons = rows.read(path, words, 64, "refuse", mask_prompt=True)
+    assert not reasons
+    assert {answer(row, words) for row in found} == {" one two<|im_end|>\n"}
+    assert len({row.ids.tobytes() for row in found}) == 1
+    assert found[0].targets == 4  # one, two, the end, the line feed
+    # <|im_start|> user \n hi <|im_end|> \n <|im_start|> assistant \n
+    assert found[0].first == 9
+
+
+def test_a_system_text_is_part_of_the_prompt(words: Any, tmp_path: Path) -> None:
+    path = written(tmp_path, {"text": chatml.document("hi", "hi", " one")})
+    (row,), _ = rows.read(path, words, 64, "refuse", mask_prompt=True)
+    assert answer(row, words) == " one<|im_end|>\n"
+
+
+def test_without_masking_all_but_the_first_token_are_targets(words: Any, tmp_path: Path) -> None:
+    path = written(tmp_path, {"prompt": "hi", "completion": " one two"})
+    (row,), _ = rows.read(path, words, 64, "refuse", mask_prompt=False)
+    assert row.first == 1
+    assert row.targets == len(row.ids) - 1 == 12
+
+
+def test_a_plain_text_is_all_target_and_ends_with_the_end_token(words: Any, tmp_path: Path) -> None:
+    (row,), _ = rows.read(written(tmp_path, {"text": " one two"}), words, 64, "refuse", mask_prompt=True)
+    assert row.ids[-1] == words.eos_token_id
+    assert (row.first, row.targets) == (1, 2)  # two and the end; nothing comes before one
+
+
+def test_long_rows_are_cut_or_refused_and_counted(words: Any, tmp_path: Path) -> None:
+    path = written(tmp_path, {"prompt": "hi", "completion": " one" * 20}, {"prompt": "hi", "completion": " one"})
+    kept, reasons = rows.read(path, words, 16, "refuse", mask_prompt=True)
+    assert (len(kept), dict(reasons)) == (1, {"too_long": 1})
+    kept, reasons = rows.read(path, words, 16, "cut", mask_prompt=True)
+    assert ([len(row.ids) for row in kept], dict(reasons)) == ([16, 12], {"cut": 1})
+
+
+def test_a_row_without_targets_is_refused(words: Any, tmp_path: Path) -> None:
+    empty = {"text": chatml.prompt("hi", "hi")}
+    path = written(tmp_path, empty, {"text": ""}, {"prompt": "hi" + " one" * 20, "completion": " two"})
+    kept, reasons = rows.read(path, words, 16, "cut", mask_prompt=True)
+    assert kept == []
+    assert dict(reasons) == {"no_targets": 2, "prompt_fills_row": 1}
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('{"text": "a"', "delimiter"),
+        ("[1]", "list, expected an object"),
+        ('{"story": "a"}', "keys story, expected text, messages"),
+        ('{"messages": [{"role": "user", "content": "a"}]}', "keys messages, expected"),
+    ],
+)
+def test_a_broken_line_is_named(words: Any, tmp_path: Path, line: str, said: str) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_text('{"text": "fine"}\n' + line + "\n")
+    with pytest.raises(StageError, match=rf"train\.jsonl:2: .*{said}"):
+        rows.read(path, words, 16, "cut", mask_prompt=True)

@@ -1,0 +1,91 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stages.lora import chatml, loop
+from stages.lora.rows import read
+from stages.lora.train import TrainParams, train
+from stages.run import StageError
+from tests.lora import tiny
+
+PARAMS: dict[str, Any] = {
+    "rank": 4,
+    "alpha": 8.0,
+    "dropout": 0.1,
+    "keys": ["self_attn.q_proj", "mlp.down_proj"],
+    "num_layers": -1,
+    "epochs": 6.0,
+    "batch_rows": 2,
+    "accumulation": 2,
+    "row_tokens": 64,
+    "long_rows": "refuse",
+    "mask_prompt": True,
+    "optimizer": "adamw",
+    "learning_rate": 0.01,
+    "schedule": "cosine",
+    "warmup": 0.1,
+    "final_rate": 0.0,
+    "weight_decay": 0.0,
+    "clip": 1.0,
+    "evaluate_every": 4,
+    "evaluate_rows": 0,
+    "gradient_checkpointing": False,
+    "seed": 0,
+}
+
+
+def params(**changed: Any) -> TrainParams:
+    return TrainParams(**PARAMS | changed)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny.model_folder(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dataset")
+    names = [word for word in tiny.WORDS if word.startswith("N")]
+    texts = [chatml.document("", "X", " " + " ".join(names[n : n + 8])) for n in range(0, 48, 4)]
+    (folder / "train.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[:10]))
+    (folder / "valid.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[10:]))
+    return folder
+
+
+def test_an_adapter_learns_and_has_the_same_bytes_each_time(base: Path, dataset: Path, tmp_path: Path) -> None:
+    found = train(base, dataset, tmp_path / "a", tmp_path / "a.csv", params())
+    train(base, dataset, tmp_path / "b", tmp_path / "b.csv", params())
+    assert found["train_loss"] < 0.9 * found["start_valid_loss"]  # type: ignore[operator]
+    assert found["steps"] == 18  # 10 rows in micro-batches of 2 and steps of 2 are 3 an epoch
+    assert found["rows"] == {"train": 10, "valid": 2}
+    assert found["parameters"] == 2 * 4 * ((128 + 128) + (256 + 128))  # layers, rank, both sides of each module
+    for name in ("adapters.safetensors", "adapter_config.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_mlx_lm_loads_the_adapter_and_it_has_the_loss_that_was_measured(
+    base: Path, dataset: Path, tmp_path: Path
+) -> None:
+    import mlx_lm
+
+    found = train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", params())
+    model, tokenizer = mlx_lm.load(str(base), adapter_path=str(tmp_path / "adapter"))
+    rows, _ = read(dataset / "valid.jsonl", tokenizer, 64, "refuse", mask_prompt=True)
+    assert loop.evaluate(model, rows, 2) == pytest.approx(found["valid_loss"], rel=1e-6)
+
+
+def test_a_quantized_base_stays_quantized(base: Path, dataset: Path, tmp_path: Path) -> None:
+    from mlx_lm.convert import convert
+
+    convert(str(base), str(tmp_path / "base"), quantize=True, q_bits=4)
+    found = train(tmp_path / "base", dataset, tmp_path / "adapter", tmp_path / "loss.csv", params(epochs=2.0))
+    assert found["train_loss"] < found["start_valid_loss"]  # type: ignore[operator]
+
+
+def test_no_row_left_stops_in_one_line(base: Path, dataset: Path, tmp_path: Path) -> None:
+    with pytest.raises(StageError, match="0 rows to train on"):
+        train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", params(row_tokens=8))
