@@ -1,0 +1,120 @@
+"""The graph itself, run by DVC on a small copy: what runs again after a change, and what doesn't."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.conftest import ROOT
+
+DATA = ["midi_collect", "midi_curate", "midi_prepare@general", "midi_prepare@gospel"]
+
+# A handful of scores and a few training steps: the same code in seconds.
+SMALL = {
+    "midi.collect.genres.fiddle.count": 12,
+    "midi.collect.genres.chorale.count": 12,
+    "midi.collect.genres.classical.count": 0,
+    "midi.collect.genres.renaissance.count": 0,
+}
+
+
+class Graph:
+    """A copy of the repo with small params and its own cache and scratch."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for name in ("dvc.yaml", "params.yaml"):
+            shutil.copy(ROOT / name, root / name)
+        shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / "data" / "midi" / "raw", root / "data" / "midi" / "raw")
+        self.run("git", "init", "-q")
+        self.dvc("init", "-q")
+        for key, value in SMALL.items():
+            self.set(key, value)
+
+    def run(self, *command: str, **environment: str) -> str:
+        # stages call `python`: let it be the one that runs the tests
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        scratch = {"REFRAIN_SCRATCH": str(self.root / ".scratch"), "DVC_NO_ANALYTICS": "1"}
+        done = subprocess.run(
+            command,
+            cwd=self.root,
+            env=os.environ | {"PATH": path} | scratch | environment,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    def dvc(self, *arguments: str, **environment: str) -> str:
+        return self.run(sys.executable, "-m", "dvc", *arguments, **environment)
+
+    def repro(self, *targets: str, **environment: str) -> list[str]:
+        """The stages that ran, in order."""
+        return re.findall(r"Running stage '(.+)'", self.dvc("repro", *targets, **environment))
+
+    def set(self, key: str, value: object) -> None:
+        yaml = YAML()
+        params = yaml.load(self.root / "params.yaml")
+        *parents, last = key.split(".")
+        section = params
+        for parent in parents:
+            section = section[parent]
+        assert last in section, f"params.yaml has no {key}"
+        section[last] = value
+        yaml.dump(params, self.root / "params.yaml")
+
+    def hashes(self, *stages: str) -> dict[str, str]:
+        """Every out of `stages` with the hash that dvc.lock gives it."""
+        lock = YAML(typ="safe").load(self.root / "dvc.lock")["stages"]
+        return {out["path"]: out["md5"] for stage in stages for out in lock[stage]["outs"]}
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Graph:
+    return Graph(tmp_path)
+
+
+@pytest.fixture
+def edit(graph: Graph) -> Callable[[str, str], None]:
+    def append(file: str, text: str) -> None:
+        path = graph.root / file
+        path.write_text(path.read_text() + text)
+
+    return append
+
+
+def test_another_transposition_reruns_prepare_and_nothing_before(graph: Graph) -> None:
+    assert graph.repro(*DATA) == DATA
+    graph.set("midi.prepare.transpositions", [0])
+    assert sorted(graph.repro("train@midi_gospel", "--dry")) == sorted(
+        [
+            "midi_prepare@general",
+            "midi_prepare@gospel",
+            "base@midi",
+            "train@midi_general",
+            "fuse@midi_general",
+            "train@midi_gospel",
+        ]
+    )
+    assert graph.repro(*DATA) == DATA[2:]
+
+
+def test_outputs_of_the_same_bytes_stop_the_cascade(graph: Graph, edit: Callable[[str, str], None]) -> None:
+    graph.repro(*DATA)
+    edit("stages/midi/curate.py", "\n# a comment changes the code and nothing else\n")
+    assert graph.repro(*DATA) == ["midi_curate"]
+
+
+def test_one_worker_and_two_give_the_same_hashes_for_every_data_stage(graph: Graph) -> None:
+    graph.repro(*DATA, REFRAIN_WORKERS="1", REFRAIN_SCRATCH=str(graph.root / ".first"))
+    first = graph.hashes(*DATA)
+    ran = graph.repro("--force", *DATA, REFRAIN_WORKERS="2", REFRAIN_SCRATCH=str(graph.root / ".second"))
+    assert ran == DATA
+    assert graph.hashes(*DATA) == first
