@@ -144,7 +144,7 @@ def prepared(piece: Mapping[str, Any], budget: int, params: PrepareParams) -> Pr
     shifts = params.transpositions if piece["split"] == "train" and pitched else [0]
     parts, left_out = stretches(song, vocabulary, budget)
     rows, lengths, requests, plain = [], [], set(), 0
-    for index, part in enumerate(parts):
+    for index, (part, is_last) in enumerate(parts):
         for shift in shifts:
             try:
                 moved = transposed(part, shift)
@@ -158,9 +158,10 @@ def prepared(piece: Mapping[str, Any], budget: int, params: PrepareParams) -> Pr
                 plain += 1
             about = {name: piece[name] for name in ("id", "genre", "group")}
             counts = {"row": index, "transpose": shift, "notes": len(part.notes)}
-            answer = " " + tokens.to_text(ids, vocabulary, compact=True)
-            rows.append({**about, **counts, **formatted(params.format, line, answer)})
-            lengths.append(len(ids))
+            # only where the piece ends does the row: a model that saw an end every few bars would write short pieces
+            answer = " " + tokens.to_text(ids if is_last else ids[:-1], vocabulary, compact=True)
+            rows.append({**about, **counts, **formatted(params.format, line, answer, is_last)})
+            lengths.append(len(ids) - (not is_last))
     return Prepared(song, asdict(loss), "", rows, lengths, frozenset(requests), plain, left_out)
 
 
@@ -169,11 +170,16 @@ def _share(text: str) -> float:
     return int(sha256(text.encode())[:13], 16) / 16**13
 
 
-def formatted(kind: str, line: str, answer: str) -> dict[str, object]:
-    """A row in which a user asks `line` of the system and gets `answer`, in one of the formats of mlx-lm's users."""
+def formatted(kind: str, line: str, answer: str, is_whole: bool = True) -> dict[str, object]:
+    """A row in which a user asks `line` of the system and gets `answer`, in one of the formats of mlx-lm's users.
+
+    Where the answer goes on after the row (not `is_whole`), a text ends without the end of the turn; in the other
+    formats the chat template adds it all the same.
+    """
     match kind:
         case "text":
-            return {"text": chatml.document(request.SYSTEM, line, answer)}
+            text = chatml.document(request.SYSTEM, line, answer)
+            return {"text": text if is_whole else chatml.prompt(request.SYSTEM, line) + answer}
         case "messages":
             roles = {"system": request.SYSTEM, "user": line, "assistant": answer}
             return {"messages": [{"role": role, "content": content} for role, content in roles.items()]}
@@ -184,10 +190,11 @@ def formatted(kind: str, line: str, answer: str) -> dict[str, object]:
     raise ValueError(f"no format {kind}")
 
 
-def stretches(song: Song, vocabulary: Vocabulary, budget: int) -> tuple[list[Song], int]:
+def stretches(song: Song, vocabulary: Vocabulary, budget: int) -> tuple[list[tuple[Song, bool]], int]:
     """`song`, on the grid and in normal form, in stretches of whole bars, alike in length, of at most `budget` tokens.
 
-    Every note is in one stretch, but for those in a bar that is too long alone; their number is the second value.
+    With each stretch goes whether the song ends with it. Every note is in one stretch, but for those in a bar that is
+    too long alone; their number is the second value.
     """
     bar = np.cumsum(tokens.encode(song, vocabulary) == vocabulary.id(Kind.BAR))
     costs = np.bincount(bar)[1:].tolist()
@@ -196,13 +203,14 @@ def stretches(song: Song, vocabulary: Vocabulary, budget: int) -> tuple[list[Son
     # the smallest limit that needs no more stretches makes them most alike
     even = bisect_left(range(limit), -most, key=lambda length: -len(cuts(costs, length)))
     starts = cuts(costs, even)
-    parts, left_out = [], 0
+    parts: list[tuple[Song, bool]] = []
+    left_out = 0
     for start, stop in zip(starts, [*starts[1:], len(costs)]):
         part = excerpt(song, start, stop)
         if part is None:
             continue
         if len(tokens.encode(part, vocabulary)) <= budget:
-            parts.append(part)
+            parts.append((part, stop == len(costs)))
         else:
             left_out += len(part.notes)
     return parts, left_out

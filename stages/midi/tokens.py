@@ -118,7 +118,7 @@ def _note_ids(notes: Ints, vocabulary: Vocabulary) -> tuple[Ints, Ints]:
     """
     first = vocabulary.starts
     columns = notes.T.copy()
-    onset, program, pitch, velocity, duration = columns
+    onset, program, _, velocity, duration = columns
     # the bits set in any number bound all of them, from below too
     bits = np.bitwise_or.reduce(columns, axis=1).tolist()
     in_range = 0 <= bits[ONSET] < OPEN and 0 <= bits[PITCH] < 128 and bits[VELOCITY] < 128 and bits[DURATION] < OPEN
@@ -126,14 +126,14 @@ def _note_ids(notes: Ints, vocabulary: Vocabulary) -> tuple[Ints, Ints]:
     if not in_range or bits[PROGRAM] < 0 or (has_drums and program.max() > DRUMS) or columns[VELOCITY:].min() < 1:
         raise ValueError("a note's onset, program, pitch, velocity or duration is out of range")
     ids = np.full((7, len(notes)), -1)
-    np.add(program, first[Kind.PROGRAM], out=ids[3])
-    np.add(pitch, first[Kind.NOTE], out=ids[4])
+    np.add(columns[PROGRAM:], vocabulary.note_offsets, out=ids[3:])
     if has_drums:
         ids[4, program == DRUMS] += first[Kind.DRUM] - first[Kind.NOTE]
-    ids[5] = vocabulary.ids(Kind.VELOCITY, velocity)
-    ids[6] = vocabulary.ids(Kind.DURATION, duration)
-    ids[3, 1:][program[1:] == program[:-1]] = -1
-    ids[5, 1:][velocity[1:] == velocity[:-1]] = -1
+    if not vocabulary.is_native:
+        ids[5] = vocabulary.ids(Kind.VELOCITY, velocity)
+        ids[6] = vocabulary.ids(Kind.DURATION, duration)
+    is_same = columns[PROGRAM : VELOCITY + 1 : 2, 1:] == columns[PROGRAM : VELOCITY + 1 : 2, :-1]
+    ids[3:6:2, 1:][is_same] = -1  # programs and velocities
     return onset, ids
 
 

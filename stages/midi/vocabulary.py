@@ -153,6 +153,12 @@ class Vocabulary:
             starts.append(starts[-1] + sizes[kind])
         return tuple(starts)
 
+    @cached_property
+    def note_offsets(self) -> Ints:
+        """What to add to a note's program, pitch, velocity and duration to get their native ids, shape (4, 1)."""
+        kinds = (Kind.PROGRAM, Kind.NOTE, Kind.VELOCITY, Kind.DURATION)
+        return np.array([[self.starts[kind] - (kind in FROM_ONE)] for kind in kinds])
+
     def __len__(self) -> int:
         """Number of tokens."""
         return self.starts[-1]

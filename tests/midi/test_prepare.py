@@ -74,9 +74,10 @@ def prepared(songs: Path, params: PrepareParams) -> tuple[Path, Any]:
 
 
 def music(row: dict[str, Any]) -> Song:
-    """The song in a row of the format text."""
-    _, _, answer = row["text"].rpartition("<|im_start|>assistant\n ")
-    return tokens.decode(tokens.from_text(answer.removesuffix("<|im_end|>\n"), VOCABULARY, compact=True), VOCABULARY)
+    """The song in a row of the format text; a row that its piece goes on after has no end of its own."""
+    names = answer(row)
+    text = " ".join(names if names[-1] == "E" else [*names, "E"])
+    return tokens.decode(tokens.from_text(text, VOCABULARY, compact=True), VOCABULARY)
 
 
 def question(row: dict[str, Any]) -> str:
@@ -131,6 +132,19 @@ def test_a_song_of_drums_alone_is_not_repeated_as_transposed(tmp_path: Path) -> 
     assert metrics["transpositions"] == {"-2": 0, "0": metrics["rows"]["train"], "3": 0}
 
 
+def join(system: str, user: str, answer: str) -> str:
+    return chatml.prompt(system, user) + answer
+
+
+def test_the_song_and_the_turn_end_only_in_the_last_row_of_a_piece(songs: Path) -> None:
+    dataset, _ = prepared(songs, params())
+    rows = read_jsonl(dataset / "valid.jsonl")
+    assert len(rows) > 1
+    ends = [row["text"].endswith(" E<|im_end|>\n") for row in rows]
+    assert ends == [False] * (len(rows) - 1) + [True]
+    assert [answer(row).count("E") for row in rows] == [0] * (len(rows) - 1) + [1]
+
+
 def test_the_four_formats_hold_the_same_request_and_answer(songs: Path) -> None:
     found: dict[str, list[Any]] = {}
     for kind in ("text", "messages", "completions", "alpaca"):
@@ -140,7 +154,8 @@ def test_the_four_formats_hold_the_same_request_and_answer(songs: Path) -> None:
     for text, messages, completions, alpaca in rows:
         system, user, assistant = (message["content"] for message in messages["messages"])
         assert [message["role"] for message in messages["messages"]] == ["system", "user", "assistant"]
-        assert text["text"] == chatml.document(system, user, assistant)
+        is_last = assistant.endswith(" E")
+        assert text["text"] == (chatml.document if is_last else join)(system, user, assistant)
         assert (completions["prompt"], completions["completion"]) == (f"{system}\n\n{user}", assistant)
         assert (alpaca["system"], alpaca["instruction"], alpaca["input"], alpaca["output"]) == (
             system,
@@ -300,7 +315,9 @@ def test_stretches_hold_each_note_once_within_the_budget(seed: int, budget: int,
     )
     tempos = table([(0, 600_000), (300, 500_000)], 2)
     song, _ = tokens.quantised(normal(Song(12, table(notes, 5), tempos, table(metres, 3))), VOCABULARY)
-    parts, left_out = stretches(song, VOCABULARY, budget)
+    found, left_out = stretches(song, VOCABULARY, budget)
+    parts = [part for part, _ in found]
+    assert not any(is_last for _, is_last in found[:-1])
     ids = [tokens.encode(part, VOCABULARY) for part in parts]
     assert all(len(one) <= budget for one in ids)
     assert all(tokens.decode(one, VOCABULARY) == part for one, part in zip(ids, parts))
