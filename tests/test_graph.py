@@ -20,7 +20,6 @@ SMALL = {
     "midi.collect.genres.fiddle.count": 12,
     "midi.collect.genres.chorale.count": 12,
     "midi.collect.genres.classical.count": 0,
-    "midi.collect.genres.renaissance.count": 0,
 }
 
 

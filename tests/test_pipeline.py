@@ -3,7 +3,6 @@
 import ast
 import shlex
 from functools import cache
-from pathlib import Path
 
 import pytest
 from dvc.dependency import ParamsDependency

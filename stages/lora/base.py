@@ -5,9 +5,9 @@ from typing import Any
 
 from pydantic import Field
 
-from stages.files import write_json
+from stages.files import replacing_folder, write_json
 from stages.lora import blas, loop, tokenizer
-from stages.lora.model import replacing_folder
+from stages.lora.curve import draw
 from stages.lora.rows import read, texts
 from stages.params import Params
 from stages.run import StageError, run
@@ -38,23 +38,27 @@ class BaseParams(Params):
     tiny: TinyParams
 
 
-def base(dataset: Path, model: Path, loss: Path, params: BaseParams) -> dict[str, object]:
-    """Write a model folder that mlx-lm and transformers read to `model`, and its loss table to `loss`.
+def base(dataset: Path, model: Path, loss: Path, curve: Path, params: BaseParams) -> dict[str, object]:
+    """Write a model folder that mlx-lm and transformers read to `model`, its losses to `loss` and, drawn, to `curve`.
 
-    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole.
-    Raises StageError if a hub repo can't be had.
+    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole. A hub repo's
+    model has learned already: both say so by being empty. Raises StageError if a hub repo can't be had.
     """
     if params.source == TINY:
-        return {"source": TINY, **_tiny(dataset, model, loss, params.tiny)}
+        fitted, metrics = _tiny(dataset, model, params.tiny)
+        loop.write_points(loss, fitted.points)
+        draw(fitted.points, fitted.start_loss, curve)
+        return {"source": TINY, **metrics}
     from stages.lora.hub import download
 
     found = download(params.source, params.revision, params.bits, model)
     loop.write_points(loss, ())
+    draw((), None, curve)
     return {"source": params.source, **found}
 
 
-def _tiny(dataset: Path, model: Path, loss: Path, params: TinyParams) -> dict[str, object]:
-    """Make, pretrain and write the tiny model."""
+def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, dict[str, object]]:
+    """Make, pretrain and write the tiny model; how its training went."""
     blas_name = blas.load()
     import mlx.core as mx
     from mlx_lm.models import qwen2
@@ -74,9 +78,8 @@ def _tiny(dataset: Path, model: Path, loss: Path, params: TinyParams) -> dict[st
         network = qwen2.Model(qwen2.ModelArgs.from_dict(config))
         _initialise(network, params)
         fitted = loop.fit(network, train, valid, params)
-        loop.write_points(loss, fitted.points)
         save_model(folder, network)
-    return {
+    return fitted, {
         **fitted.metrics(),
         "rows": {"train": len(train), "valid": len(valid), **refused},
         "parameters": loop.trainable(network),

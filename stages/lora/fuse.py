@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from stages.lora.model import Network, load, logits, replacing_folder, save, size, vocabulary_size
+from stages.files import replacing_folder
+from stages.lora.model import Network, load, logits, save, size, vocabulary_size
 from stages.lora.parity import compare, gate
 from stages.params import Params
 from stages.run import StageError, run

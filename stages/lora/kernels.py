@@ -23,7 +23,7 @@ def in_place(model: Network) -> Iterator[Callable[[Array, Array], Array]]:
 
     Gives the cross-entropy to use: from logits [..., vocabulary] and ids [...] to nats [...].
     """
-    if not _wanted():
+    if not _wanted(model):
         yield _plain_cross_entropy
         return
     module: Any = sys.modules[type(model).__module__]  # each architecture of mlx-lm is a module with these names in it
@@ -39,10 +39,14 @@ def in_place(model: Network) -> Iterator[Callable[[Array, Array], Array]]:
             setattr(module, name, function)
 
 
-def _wanted() -> bool:
+def _wanted(model: Network) -> bool:
+    """Whether mlx computes on a Linux CPU, and no weight of `model` has 16 bits: too few for the series below."""
     import mlx.core as mx
+    from mlx.utils import tree_flatten
 
-    return sys.platform != "darwin" and bool(mx.default_device().type == mx.DeviceType.cpu)
+    if sys.platform == "darwin" or mx.default_device().type != mx.DeviceType.cpu:
+        return False
+    return all(weight.dtype not in (mx.float16, mx.bfloat16) for _, weight in tree_flatten(model.parameters()))
 
 
 def exp_negative(x: Array) -> Array:

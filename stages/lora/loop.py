@@ -41,6 +41,7 @@ class FitParams(Params):
     """What the loop does; adapters and tiny bases add their own."""
 
     epochs: float = Field(gt=0)  # passes over the rows; 0.5 ends half-way through the first
+    max_steps: int = Field(ge=0)  # training ends here if `epochs` would take longer, and the schedule with it; 0: no limit
     batch_rows: int = Field(ge=1)  # rows of one micro-batch
     accumulation: int = Field(ge=1)  # micro-batches of one optimizer step; on a CPU they run side by side
     row_tokens: int = Field(ge=8)  # longest row, in tokens
@@ -123,6 +124,7 @@ def fit(
     started = time.perf_counter()
     per_epoch = batches.steps_per_epoch(len(train), params.batch_rows, params.accumulation)
     total = max(round(params.epochs * per_epoch), 1)
+    total = min(total, params.max_steps or total)
     held_out = _spread(valid, params.evaluate_rows)
     points: list[Point] = []
     tokens, since, since_loss, seconds, timed = 0, 0, 0.0, 0.0, 0
@@ -207,7 +209,7 @@ class _Engine:
         # one compiled function per stream: a trace belongs to the stream it was made on
         self.gradients = [mx.compile(lambda *given: gradients(*given)) if compiled else gradients for _ in streams]
         if params is not None:
-            self.optimizer = optimizer(params.optimizer, params.weight_decay)
+            self.optimizer = optimizer(params.optimizer, params.weight_decay, streams)
             self.optimizer.init(self.weights)
 
     def __enter__(self) -> "_Engine":
@@ -235,13 +237,15 @@ class _Engine:
                 loss, gradient = self.gradients[micro % len(self.streams)](self.weights, key, *given)
             losses.append(loss)
             gradients.append(gradient)
-            mx.async_eval(loss, gradient)  # type: ignore[no-untyped-call]
+            # as many at once as there are streams: work that was started before would have to end first (see blas.py)
+            if (micro + 1) % len(self.streams) == 0:
+                mx.eval(losses, gradients)
         tokens = sum(row.targets for rows in step for row in rows)
         total = gradients[0]
         for gradient in gradients[1:]:
             total = tree_map(mx.add, total, gradient)
         norm = self._update(total, tokens, rate)
-        mx.eval(self.weights, self.optimizer.state)
+        mx.eval(self.weights, self.optimizer.state, norm)
         return math.fsum(loss.item() for loss in losses), tokens, norm.item()
 
     def _update(self, total: Tree, tokens: int, rate: float) -> Array:
@@ -263,15 +267,13 @@ class _Engine:
         size = batch_rows or (self.params.batch_rows if self.params else 1)
         self.model.eval()
         ordered = sorted(rows, key=lambda row: len(row.ids))
-        lanes, sums = count(), []
-        for start in range(0, len(ordered), size):
-            lane = next(lanes) % len(self.streams)
-            with mx.stream(self.streams[lane]):
+        sums: list[Array] = []
+        for number, start in enumerate(range(0, len(ordered), size)):
+            with mx.stream(self.streams[number % len(self.streams)]):
                 given = [mx.array(array) for array in batches.arrays(ordered[start : start + size], size)]
                 sums.append(self.loss(self.weights, mx.random.key(0), *given))
-            mx.async_eval(sums[-1])  # type: ignore[no-untyped-call]
-            if len(sums) > len(self.streams):
-                mx.eval(sums[-1 - len(self.streams)])
+            if len(sums) % len(self.streams) == 0:
+                mx.eval(sums[-len(self.streams) :])
         return math.fsum(loss.item() for loss in sums) / sum(row.targets for row in rows)
 
 

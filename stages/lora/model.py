@@ -3,10 +3,8 @@
 import functools
 import json
 import shutil
-import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,20 +93,6 @@ def save(loaded: Loaded, source: Path, target: Path) -> None:
             shutil.copyfile(file, target / file.name)
 
 
-@contextmanager
-def replacing_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder beside `path`; it takes the place of `path` when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def size(model: Network) -> dict[str, int]:
     """Parameters (a quantized weight counts as the weights it stands for) and bytes in memory of `model`."""
     from mlx.utils import tree_flatten
@@ -149,7 +133,7 @@ def token_logprobs(model: Network, rows: Sequence[Ids], lanes: int = 2) -> list[
 
     streams = _streams(lanes)
     width = max(BATCH_LOGITS // vocabulary_size(model), 1)
-    with kernels.in_place(model) if _is_single_precision(model) else nullcontext():
+    with kernels.in_place(model):
         for number, batch in enumerate(length_batches([len(row) for row in rows], width)):
             ids = padded([rows[row] for row in batch])
             with mx.stream(streams[number % len(streams)]):
@@ -174,14 +158,6 @@ def _logprobs(logits: NDArray[np.float32], ids: NDArray[np.int32]) -> NDArray[np
     np.exp(powers, out=powers)
     found: NDArray[np.float32] = chosen - np.log(powers.sum(axis=-1))
     return found
-
-
-def _is_single_precision(model: Network) -> bool:
-    """Whether no weight has 16 bits: too few for the series in kernels.py."""
-    import mlx.core as mx
-    from mlx.utils import tree_flatten
-
-    return all(weight.dtype not in (mx.float16, mx.bfloat16) for _, weight in tree_flatten(model.parameters()))
 
 
 @functools.cache

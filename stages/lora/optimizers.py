@@ -1,14 +1,17 @@
 """The optimizers of the loop, by name."""
 
+from collections.abc import Sequence
+from itertools import cycle
 from typing import Any, Literal
 
 Optimizer = Any  # an mlx.optimizers.Optimizer
 
 
-def optimizer(name: Literal["adamw", "muon"], weight_decay: float) -> Optimizer:
+def optimizer(name: Literal["adamw", "muon"], weight_decay: float, streams: Sequence[Any]) -> Optimizer:
     """A fresh optimizer; the loop sets its learning rate before each step.
 
-    `muon` moves the matrices of the layers by Muon and the rest (embeddings, norms, biases) by AdamW.
+    `muon` moves the matrices of the layers by Muon, which take turns on `streams`, and the rest (embeddings, norms,
+    biases) by AdamW.
     """
     import mlx.core as mx
     import mlx.optimizers as opt
@@ -21,12 +24,14 @@ def optimizer(name: Literal["adamw", "muon"], weight_decay: float) -> Optimizer:
     def is_matrix_of_a_layer(path: str, weight: mx.array) -> bool:
         return weight.ndim == 2 and ".layers." in f".{path}"
 
-    return opt.MultiOptimizer([_muon(weight_decay), adamw], [is_matrix_of_a_layer])
+    return opt.MultiOptimizer([_muon(weight_decay, streams), adamw], [is_matrix_of_a_layer])
 
 
-def _muon(weight_decay: float) -> Optimizer:
+def _muon(weight_decay: float, streams: Sequence[Any]) -> Optimizer:
     import mlx.core as mx
     import mlx.optimizers as opt
+
+    turns = cycle(streams)
 
     class Muon(opt.Muon):  # type: ignore[misc]
         """mlx's Muon with decay apart from the gradient, and steps of AdamW's size, so that one rate serves both.
@@ -38,7 +43,8 @@ def _muon(weight_decay: float) -> Optimizer:
             velocity = self.momentum * state["v"] + (1 - self.momentum) * gradient
             state["v"] = velocity
             ahead = (1 - self.momentum) * gradient + self.momentum * velocity
-            update = self._zeropower_via_newtonschulz5(ahead, steps=self.ns_steps)
+            with mx.stream(next(turns)):
+                update = self._zeropower_via_newtonschulz5(ahead, steps=self.ns_steps)
             rate = self.learning_rate.astype(gradient.dtype)
             moved: mx.array = parameter * (1 - rate * weight_decay) - rate * (0.2 * max(update.shape) ** 0.5) * update
             return moved

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
+from stages.files import replacing_folder
 from stages.lora.model import (
     BATCH_LOGITS,
     Loaded,
@@ -18,7 +19,6 @@ from stages.lora.model import (
     load,
     logits,
     padded,
-    replacing_folder,
     save,
     size,
     vocabulary_size,

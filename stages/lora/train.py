@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from stages.files import replacing_folder
 from stages.lora import adapter as lora
 from stages.lora import loop
-from stages.lora.model import load, replacing_folder
+from stages.lora.curve import draw
+from stages.lora.model import load
 from stages.lora.rows import read
 from stages.run import run
 
@@ -13,11 +15,12 @@ class TrainParams(lora.LoraParams, loop.FitParams):
     """An adapter's settings: where it sits (LoraParams), and how it is trained (FitParams)."""
 
 
-def train(base: Path, dataset: Path, adapter: Path, loss: Path, params: TrainParams) -> dict[str, object]:
-    """Write an adapter for the model folder `base`, trained on dataset/train.jsonl, to `adapter`; its losses to `loss`.
+def train(base: Path, dataset: Path, adapter: Path, loss: Path, curve: Path, params: TrainParams) -> dict[str, object]:
+    """Write an adapter for the model folder `base`, trained on dataset/train.jsonl, to `adapter`.
 
-    On a CPU the base computes in 32 bits; a quantized one stays quantized. Raises StageError if a setting doesn't fit
-    the base, if no row is left to train on, or if the loss is no longer a number.
+    Its losses go to `loss` as a table, to `curve` as a picture. On a CPU the base computes in 32 bits; a quantized one
+    stays quantized. Raises StageError if a setting doesn't fit the base, if no row is left to train on, or if the loss
+    is no longer a number.
     """
     loaded = load(base)
     import mlx.core as mx
@@ -34,6 +37,7 @@ def train(base: Path, dataset: Path, adapter: Path, loss: Path, params: TrainPar
     with replacing_folder(adapter) as folder:
         lora.write(folder, model, params)
     loop.write_points(loss, fitted.points)
+    draw(fitted.points, fitted.start_loss, curve)
     return {
         **fitted.metrics(),
         "rows": {"train": len(rows), "valid": len(held_out), **refused},

@@ -216,7 +216,10 @@ def _source(outcome: Outcome) -> dict[str, Any]:
     draw, facts = outcome.draw, outcome.facts
     own = draw.path.with_name("license.txt")
     stated = f"not stated; see music21 {'/'.join(own.parts[-3:] if own.exists() else ('corpus', 'license.txt'))}"
-    return {name: facts[name] for name in ("title", "work", "composer", "notes")} | {
+    folder, _, _ = draw.source_id.rpartition("/")
+    return {name: facts[name] for name in ("title", "composer", "notes")} | {
+        # a quartet's movements name their work in as many spellings as there are movements: their folder is one
+        "work": facts["work"] or (folder if "/" in folder else ""),
         "file": draw.file,
         "provider": "music21 corpus",
         "source_id": draw.source_id,

@@ -49,7 +49,7 @@ class File(NamedTuple):
     path: Path
     genre: str
     titles: tuple[str, ...]
-    work: str  # what the source says it is a movement of, with the composer
+    work: str  # what the source says it is a movement of
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def find(collected: Path, raw: Path) -> tuple[list[File], int]:
             genre = re.sub(r"[\s-]+", "_", relative.parts[0]).casefold() if len(relative.parts) > 1 else ""
             source = sources.get(relative.as_posix()) if origin == "collected" else None
             title = source["title"] if source else path.stem
-            work = f"{source['composer']} {source['work']}" if source and source["work"] else ""
+            work = source["work"] if source else ""
             name = _printable(f"{origin}/{relative.as_posix()}")
             files.append(File(name, path, _printable(genre), (_printable(title),) if title else (), _printable(work)))
     return files, ignored

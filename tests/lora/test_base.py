@@ -18,6 +18,7 @@ TINY: dict[str, Any] = {
     "kv_heads": 1,
     "rope_theta": 10000.0,
     "epochs": 8.0,
+    "max_steps": 0,
     "batch_rows": 4,
     "accumulation": 2,
     "row_tokens": 64,
@@ -58,10 +59,11 @@ def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path
     import mlx_lm
     from transformers import AutoTokenizer
 
-    found = base(dataset, tmp_path / "a", tmp_path / "a.csv", params())
-    base(dataset, tmp_path / "b", tmp_path / "b.csv", params())
+    found = base(dataset, tmp_path / "a", tmp_path / "a.csv", tmp_path / "a.png", params())
+    base(dataset, tmp_path / "b", tmp_path / "b.csv", tmp_path / "b.png", params())
     assert sha256_tree(tmp_path / "a") == sha256_tree(tmp_path / "b")
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    for kind in ("csv", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
     assert found["valid_loss"] < 0.5 * found["start_valid_loss"]  # type: ignore[operator]
 
     model, tokenizer = mlx_lm.load(str(tmp_path / "a"))
@@ -76,7 +78,7 @@ def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path
 
 def test_heads_that_do_not_divide_the_width_are_refused(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="hidden_size 128, heads 3, kv_heads 1"):
-        base(dataset, tmp_path / "model", tmp_path / "loss.csv", params(heads=3))
+        base(dataset, tmp_path / "model", tmp_path / "loss.csv", tmp_path / "loss.png", params(heads=3))
 
 
 def test_a_repo_that_cannot_be_had_is_one_line_at_once(
@@ -87,5 +89,5 @@ def test_a_repo_that_cannot_be_had_is_one_line_at_once(
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(StageError, match=r"base nobody/nothing at main can't be had: .*set source to tiny") as error:
-        base(dataset, tmp_path / "model", tmp_path / "loss.csv", params(source="nobody/nothing"))
+        base(dataset, tmp_path / "model", tmp_path / "loss.csv", tmp_path / "loss.png", params(source="nobody/nothing"))
     assert "\n" not in str(error.value)

@@ -50,6 +50,7 @@ class Network(nn.Module):  # type: ignore[misc]
 def params(**changed: Any) -> loop.FitParams:
     settings: dict[str, Any] = {
         "epochs": 2.0,
+        "max_steps": 0,
         "batch_rows": 4,
         "accumulation": 2,
         "row_tokens": 128,
@@ -102,6 +103,14 @@ def test_one_and_two_streams_give_the_same_bits(optimizer: str) -> None:
     assert weights(model) == weights(other)
 
 
+def test_compiling_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, model = fitted(dropout=0.2, epochs=1.0)
+    monkeypatch.setattr(loop, "COMPILED_FROM", 1)
+    compiled, other = fitted(dropout=0.2, epochs=1.0)
+    assert plain.points == compiled.points
+    assert weights(model) == weights(other)
+
+
 def test_the_seed_decides_and_evaluation_does_not() -> None:
     _, model = fitted(dropout=0.2)
     _, again = fitted(dropout=0.2)
@@ -142,6 +151,12 @@ def test_steps_come_from_epochs() -> None:
     step_of_half_epoch = batches.plan([len(row.ids) for row in rows], 4, 2, 7, 1)[:2]
     half = sum(rows[number].targets for step in step_of_half_epoch for batch in step for number in batch)
     assert done.tokens == sum(row.targets for row in rows) + half
+
+
+def test_max_steps_ends_training_and_its_schedule() -> None:
+    done, _ = fitted(epochs=1000.0, max_steps=4, final_rate=0.25)
+    assert (done.steps, done.points[-1].step) == (4, 4)
+    assert done.points[-1].rate == pytest.approx(0.25 * 0.01)
 
 
 def test_frozen_weights_stay() -> None:

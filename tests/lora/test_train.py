@@ -17,6 +17,7 @@ PARAMS: dict[str, Any] = {
     "keys": ["self_attn.q_proj", "mlp.down_proj"],
     "num_layers": -1,
     "epochs": 6.0,
+    "max_steps": 0,
     "batch_rows": 2,
     "accumulation": 2,
     "row_tokens": 64,
@@ -56,15 +57,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_adapter_learns_and_has_the_same_bytes_each_time(base: Path, dataset: Path, tmp_path: Path) -> None:
-    found = train(base, dataset, tmp_path / "a", tmp_path / "a.csv", params())
-    train(base, dataset, tmp_path / "b", tmp_path / "b.csv", params())
+    found = train(base, dataset, tmp_path / "a", tmp_path / "a.csv", tmp_path / "a.png", params())
+    train(base, dataset, tmp_path / "b", tmp_path / "b.csv", tmp_path / "b.png", params())
     assert found["train_loss"] < 0.9 * found["start_valid_loss"]  # type: ignore[operator]
     assert found["steps"] == 18  # 10 rows in micro-batches of 2 and steps of 2 are 3 an epoch
     assert found["rows"] == {"train": 10, "valid": 2}
     assert found["parameters"] == 2 * 4 * ((128 + 128) + (256 + 128))  # layers, rank, both sides of each module
     for name in ("adapters.safetensors", "adapter_config.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+    for kind in ("csv", "png"):
+        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
 def test_mlx_lm_loads_the_adapter_and_it_has_the_loss_that_was_measured(
@@ -72,7 +74,7 @@ def test_mlx_lm_loads_the_adapter_and_it_has_the_loss_that_was_measured(
 ) -> None:
     import mlx_lm
 
-    found = train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", params())
+    found = train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", tmp_path / "loss.png", params())
     model, tokenizer = mlx_lm.load(str(base), adapter_path=str(tmp_path / "adapter"))
     rows, _ = read(dataset / "valid.jsonl", tokenizer, 64, "refuse", mask_prompt=True)
     assert loop.evaluate(model, rows, 2) == pytest.approx(found["valid_loss"], rel=1e-6)
@@ -82,10 +84,17 @@ def test_a_quantized_base_stays_quantized(base: Path, dataset: Path, tmp_path: P
     from mlx_lm.convert import convert
 
     convert(str(base), str(tmp_path / "base"), quantize=True, q_bits=4)
-    found = train(tmp_path / "base", dataset, tmp_path / "adapter", tmp_path / "loss.csv", params(epochs=2.0))
+    found = train(
+        tmp_path / "base",
+        dataset,
+        tmp_path / "adapter",
+        tmp_path / "loss.csv",
+        tmp_path / "loss.png",
+        params(epochs=2.0),
+    )
     assert found["train_loss"] < found["start_valid_loss"]  # type: ignore[operator]
 
 
 def test_no_row_left_stops_in_one_line(base: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="0 rows to train on"):
-        train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", params(row_tokens=8))
+        train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", tmp_path / "loss.png", params(row_tokens=8))

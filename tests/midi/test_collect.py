@@ -293,6 +293,10 @@ def test_every_file_says_where_it_is_from(collected: tuple[Path, dict[str, Any]]
     assert by_genre["renaissance"]["title"].startswith(by_genre["renaissance"]["work"] + ": Agnus")
     assert by_genre["fiddle"]["licence"] == "not stated; see music21 corpus/license.txt"
     assert by_genre["fiddle"]["title"]
+    # movements that lie in a folder of their work are of that work
+    assert {row["work"] for row in sources if row["source_id"].count("/") > 1} == {
+        row["source_id"].rpartition("/")[0] for row in sources if row["source_id"].count("/") > 1
+    }
     for row in sources:
         assert (row["provider"], row["cost"], row["package"]) == ("music21 corpus", "0", "music21")
         assert (row["package_version"], row["package_date"]) == (metrics["package_version"], metrics["package_date"])

@@ -1,0 +1,74 @@
+"""A recipe is a list of `--set-param key=value` for `dvc exp run`; each must name keys that exist, with values that fit."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dvc.utils.serialize import parse_yaml
+from ruamel.yaml import YAML
+
+from stages.lora.base import BaseParams
+from stages.lora.fuse import FuseParams
+from stages.lora.quantize import QuantizeParams
+from stages.lora.train import TrainParams
+from stages.midi.collect import CollectParams
+from stages.midi.curate import CurateParams
+from stages.midi.evaluate import EvaluateParams
+from stages.midi.prepare import PrepareParams
+from stages.params import Params, load
+from tests.conftest import ROOT
+
+SECTIONS: dict[str, type[Params]] = {
+    "midi.collect": CollectParams,
+    "midi.curate": CurateParams,
+    "midi.prepare": PrepareParams,
+    "midi.evaluate": EvaluateParams,
+    "base.midi": BaseParams,
+    "train.midi_general": TrainParams,
+    "train.midi_gospel": TrainParams,
+    "fuse": FuseParams,
+    "quantize": QuantizeParams,
+}
+RECIPES = sorted((ROOT / "recipes").iterdir())
+
+
+def sections(path: Path) -> dict[str, Any]:
+    return {name: load(path, name, model) for name, model in SECTIONS.items()}
+
+
+def cooked(recipe: Path, target: Path) -> dict[str, Any]:
+    """The sections of params.yaml after `recipe`."""
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    words = shlex.split(recipe.read_text())
+    assert set(words[::2]) == {"--set-param"}
+    for setting in words[1::2]:
+        key, _, value = setting.partition("=")
+        *parents, last = key.split(".")
+        section = params
+        for parent in parents:
+            section = section[parent]
+        assert last in section, f"{recipe.name}: params.yaml has no {key}"
+        section[last] = parse_yaml(value, target)  # as DVC reads it
+    YAML().dump(params, target)
+    return sections(target)
+
+
+def test_the_shipped_params_fit_their_stages() -> None:
+    sections(ROOT / "params.yaml")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_a_recipe_names_keys_that_exist_with_values_that_fit(recipe: Path, tmp_path: Path) -> None:
+    cooked(recipe, tmp_path / "params.yaml")
+
+
+def test_qwen_14b_is_trained_as_the_original_was(tmp_path: Path) -> None:
+    found = cooked(ROOT / "recipes" / "midi-qwen2.5-14b", tmp_path / "params.yaml")
+    assert (found["base.midi"].source, found["base.midi"].bits) == ("Qwen/Qwen2.5-14B-Instruct", 4)
+    for adapter, rate, steps in (("midi_general", 2e-4, 10_000), ("midi_gospel", 5e-5, 5_000)):
+        train = found[f"train.{adapter}"]
+        assert (train.rank, train.alpha, train.dropout) == (32, 64, 0.1)
+        assert (train.learning_rate, train.max_steps) == (rate, steps)
+        assert (train.batch_rows, train.accumulation, train.row_tokens) == (1, 8, 4096)
+    assert found["midi.prepare"].row_tokens == found["midi.evaluate"].row_tokens == 4096
