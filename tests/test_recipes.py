@@ -1,4 +1,4 @@
-"""A recipe is a list of `--set-param key=value` for `dvc exp run`; each must name keys that exist, with values that fit."""
+"""Each recipe is a list of `--set-param key=value` for `dvc exp run`, with keys that exist and values that fit."""
 
 import shlex
 from pathlib import Path

@@ -41,7 +41,8 @@ def draw(points: Sequence[Point], start_loss: float | None, path: Path) -> None:
         valid = first + [(point.step, point.valid_loss) for point in points]
         axes.plot(*zip(*valid), color=VALID, marker="o", markersize=3, label="validation rows")
         axes.fill_between([], [], color=RATE, alpha=0.5, label="learning rate")
-        axes.legend(frameon=False)
+        axes.set_ylim(top=2.2 * valid[-1][1])  # the first steps fall from far above and would flatten all that follows
+        axes.legend(frameon=False, loc="upper right")
         axes.annotate(f"{valid[-1][1]:.3f}", valid[-1], (4, 6), textcoords="offset points", ha="right", color=VALID)
     else:
         axes.text(0.5, 0.5, "nothing was trained here", ha="center", va="center", transform=axes.transAxes, color=INK)

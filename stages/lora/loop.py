@@ -41,7 +41,9 @@ class FitParams(Params):
     """What the loop does; adapters and tiny bases add their own."""
 
     epochs: float = Field(gt=0)  # passes over the rows; 0.5 ends half-way through the first
-    max_steps: int = Field(ge=0)  # training ends here if `epochs` would take longer, and the schedule with it; 0: no limit
+    max_steps: int = Field(
+        ge=0
+    )  # training ends here if `epochs` would take longer, and the schedule with it; 0: no limit
     batch_rows: int = Field(ge=1)  # rows of one micro-batch
     accumulation: int = Field(ge=1)  # micro-batches of one optimizer step; on a CPU they run side by side
     row_tokens: int = Field(ge=8)  # longest row, in tokens
@@ -252,12 +254,15 @@ class _Engine:
         """Move the weights against `total`, the gradient of the loss over `tokens`; the norm of its mean."""
         import mlx.core as mx
         from mlx.optimizers import clip_grad_norm
-        from mlx.utils import tree_map
+        from mlx.utils import tree_flatten, tree_map, tree_unflatten
 
         assert self.params is not None
         clipped, norm = clip_grad_norm(tree_map(lambda gradient: gradient / tokens, total), self.params.clip)
         self.optimizer.learning_rate = mx.array(rate)
-        self.weights = self.optimizer.apply_gradients(clipped, self.weights)
+        moved = dict(tree_flatten(self.optimizer.apply_gradients(clipped, self.weights)))
+        # mlx merges the parts of a MultiOptimizer by way of sets: back in the order of the weights, so that the sums of
+        # the next step, such as the norm of its gradient, don't depend on Python's hash seed
+        self.weights = tree_unflatten([(name, moved[name]) for name, _ in tree_flatten(self.weights)])
         return norm
 
     def evaluate(self, rows: Sequence[Row], batch_rows: int | None = None) -> float:

@@ -1,14 +1,19 @@
 import json
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.files import sha256_tree
 from stages.lora import chatml
 from stages.lora.base import BaseParams, base
 from stages.run import StageError
+from tests.conftest import ROOT
 
 TINY: dict[str, Any] = {
     "hidden_size": 128,
@@ -74,6 +79,18 @@ def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path
     assert model.args.vocab_size % 128 == 0
     # 6 words around the answer are whole too: <|im_start|> system \n Count . <|im_end|> \n ...
     assert len(tokenizer.encode("system")) == len(tokenizer.encode("Count")) == 1
+
+
+def test_another_hash_seed_gives_the_same_bytes(dataset: Path, tmp_path: Path) -> None:
+    section = {"base": params(epochs=4.0).model_dump()}
+    YAML().dump(section, tmp_path / "params.yaml")
+    for seed in ("1", "2"):
+        outs = [str(tmp_path / f"{seed}{ending}") for ending in ("", ".csv", ".png")]
+        command = [sys.executable, "-m", "stages.lora.base", str(dataset), *outs, "--params", "base"]
+        command += ["--params-file", str(tmp_path / "params.yaml")]
+        subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed})
+    assert sha256_tree(tmp_path / "1") == sha256_tree(tmp_path / "2")
+    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
 
 
 def test_heads_that_do_not_divide_the_width_are_refused(dataset: Path, tmp_path: Path) -> None:
