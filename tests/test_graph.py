@@ -28,14 +28,19 @@ class Graph:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        for name in ("dvc.yaml", "params.yaml"):
+        for name in ("dvc.yaml", "dvc.lock", "params.yaml"):
             shutil.copy(ROOT / name, root / name)
         shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(ROOT / "data" / "midi" / "raw", root / "data" / "midi" / "raw")
         self.run("git", "init", "-q")
         self.dvc("init", "-q")
+
+    def shrink(self) -> "Graph":
+        """The same graph over a handful of scores, nothing of it run yet."""
+        (self.root / "dvc.lock").unlink()
         for key, value in SMALL.items():
             self.set(key, value)
+        return self
 
     def run(self, *command: str, **environment: str) -> str:
         # stages call `python`: let it be the one that runs the tests
@@ -75,9 +80,19 @@ class Graph:
         return {out["path"]: out["md5"] for stage in stages for out in lock[stage]["outs"]}
 
 
+    def stale(self) -> set[str]:
+        """The stages that `dvc repro` would run by dvc.lock, as far as can be told without data."""
+        return set(re.findall(r"Running stage '(.+)'", self.dvc("repro", "--dry", "--allow-missing")))
+
+
 @pytest.fixture
-def graph(tmp_path: Path) -> Graph:
+def shipped(tmp_path: Path) -> Graph:
     return Graph(tmp_path)
+
+
+@pytest.fixture
+def graph(shipped: Graph) -> Graph:
+    return shipped.shrink()
 
 
 @pytest.fixture
@@ -107,3 +122,17 @@ def test_one_worker_and_two_give_the_same_hashes_for_every_data_stage(graph: Gra
     ran = graph.repro("--force", *DATA, REFRAIN_WORKERS="2", REFRAIN_SCRATCH=str(graph.root / ".second"))
     assert sorted(ran) == sorted(DATA)
     assert graph.hashes(*DATA) == first
+
+
+def test_one_changed_evaluation_param_reruns_one_stage_per_adapter(shipped: Graph) -> None:
+    assert shipped.stale() == set(), "dvc.lock is not current: make repro, and commit it"
+    shipped.set("midi.evaluate.temperature", 0.5)
+    assert shipped.stale() == {"evaluate@midi_general", "evaluate@midi_gospel"}
+
+
+def test_the_specialist_is_trained_again_when_its_base_changes_and_not_the_other_way_round(shipped: Graph) -> None:
+    shipped.set("train.midi_gospel.rank", 8)
+    assert shipped.stale() == {f"{stage}@midi_gospel" for stage in ("train", "fuse", "quantize", "evaluate")}
+    shipped.set("train.midi_general.rank", 8)
+    assert {"train@midi_general", "train@midi_gospel"} <= shipped.stale()
+    assert "base@midi" not in shipped.stale()
