@@ -15,14 +15,14 @@ export DVC_NO_ANALYTICS := 1
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(BIN)/.installed  ## make .venv with everything in it (DEVICE=cuda for an NVIDIA card)
+install: $(BIN)/.installed-$(DEVICE)  ## make .venv with everything in it (DEVICE=cuda for an NVIDIA card)
 
-$(BIN)/.installed: pyproject.toml constraints.txt
+$(BIN)/.installed-$(DEVICE): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python is %d.%d, expected 3.11 or newer: make PYTHON=python3.11" % sys.version_info[:2])'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(DEVICE),dev,engines]'
-	touch $@
+	rm -f $(BIN)/.installed-* && touch $@
 
 repro: install  ## run the whole graph: from scores to trained, evaluated, quantized models
 	dvc repro

@@ -8,16 +8,20 @@ import pytest
 from dvc.utils.serialize import parse_yaml
 from ruamel.yaml import YAML
 
+from stages.files import write_jsonl
+from stages.lora import chatml
 from stages.lora.base import BaseParams
-from stages.lora.fuse import FuseParams
-from stages.lora.quantize import QuantizeParams
-from stages.lora.train import TrainParams
+from stages.lora.fuse import FuseParams, fuse
+from stages.lora.model import load as load_model
+from stages.lora.quantize import QuantizeParams, quantize
+from stages.lora.train import TrainParams, train
 from stages.midi.collect import CollectParams
 from stages.midi.curate import CurateParams
 from stages.midi.evaluate import EvaluateParams
 from stages.midi.prepare import PrepareParams
 from stages.params import Params, load
 from tests.conftest import ROOT
+from tests.lora import tiny
 
 SECTIONS: dict[str, type[Params]] = {
     "midi.collect": CollectParams,
@@ -61,6 +65,27 @@ def test_the_shipped_params_fit_their_stages() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_a_recipe_names_keys_that_exist_with_values_that_fit(recipe: Path, tmp_path: Path) -> None:
     cooked(recipe, tmp_path / "params.yaml")
+
+
+def test_a_quantized_base_passes_the_gates_of_the_recipe(tmp_path: Path) -> None:
+    """A small model in 16 bits, quantized to 4 as the recipe's base is, through train, fuse and quantize."""
+    from mlx_lm.convert import convert
+
+    found = cooked(ROOT / "recipes" / "midi-qwen2.5-14b", tmp_path / "params.yaml")
+    plain = tiny.model_folder(tmp_path / "plain", scale=0.02)
+    convert(str(plain), str(tmp_path / "base"), quantize=True, q_bits=4, dtype="bfloat16")
+    names = [word for word in tiny.WORDS if word.startswith("N")]
+    for split in ("train", "valid"):
+        rows = [{"text": chatml.document("", "X", " " + " ".join(names[n : n + 8]))} for n in range(0, 48, 4)]
+        write_jsonl(tmp_path / "data" / f"{split}.jsonl", rows)
+
+    section = found["train.midi_general"].model_copy(update={"max_steps": 12, "keys": tiny.KEYS, "row_tokens": 64})
+    train(tmp_path / "base", tmp_path / "data", tmp_path / "adapter", tmp_path / "a.csv", tmp_path / "a.png", section)
+    fused = fuse(tmp_path / "base", tmp_path / "adapter", tmp_path / "fused", found["fuse"])
+    assert fused["mean_kl"] < found["fuse"].max_mean_kl
+    quantize(tmp_path / "fused", tmp_path / "data", tmp_path / "quantized", found["quantize"])
+    for name in ("8bit", "4bit"):
+        assert load_model(tmp_path / "quantized" / name).config["quantization"]["group_size"] == 64
 
 
 def test_qwen_14b_is_trained_as_the_original_was(tmp_path: Path) -> None:

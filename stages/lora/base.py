@@ -1,7 +1,7 @@
 """Make the model that adapters start from: a tiny one of Qwen2's architecture, trained here, or one from the hub."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -34,7 +34,7 @@ class BaseParams(Params):
 
     source: str  # "tiny", or a repo of the hub such as Qwen/Qwen2.5-14B-Instruct
     revision: str  # branch, tag or commit of the repo
-    bits: int = Field(ge=2, le=16)  # 16 keeps the repo's precision
+    bits: Literal[4, 8, 16]  # 16 keeps the repo's precision
     tiny: TinyParams
 
 

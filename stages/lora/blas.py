@@ -9,6 +9,7 @@ it: same numpy, same sums.
 import ctypes
 import functools
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def _numpy_openblas() -> str | None:
     bundled = sorted((Path(np.__file__).parent.parent / "numpy.libs").glob("libscipy_openblas64_*.so*"))
     if not bundled:
         return None
-    with folder("blas", digest(SHIM, np.__version__)) as place:
+    with folder("blas", digest(SHIM, np.__version__, platform.machine())) as place:
         shim = place / "libcblas.so"
         if not shim.exists() and not _compiled(shim):
             return None

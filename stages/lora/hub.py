@@ -1,5 +1,6 @@
 """A model from the Hugging Face hub, in mlx-lm's form."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -32,7 +33,12 @@ def download(repo: str, revision: str, bits: int, model: Path) -> dict[str, obje
             ) from error
         commit = snapshot.name
     else:
-        snapshot = Path(snapshot_download(repo, revision=commit, allow_patterns=patterns))
+        try:
+            snapshot = Path(snapshot_download(repo, revision=commit, allow_patterns=patterns))
+        except Exception as error:
+            raise StageError(f"base {repo} at {commit}: the download broke off: {_reason(error)}; run again") from error
+    if bits < 16 and "quantization" in json.loads((snapshot / "config.json").read_text()):
+        raise StageError(f"base {repo} is quantized already: set bits to 16 to keep it as it is")
     shutil.rmtree(model, ignore_errors=True)
     model.parent.mkdir(parents=True, exist_ok=True)
     convert(str(snapshot), str(model), quantize=bits < 16, q_bits=bits if bits < 16 else None)

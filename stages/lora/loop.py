@@ -87,7 +87,7 @@ class Fitted:
     start_loss: float  # on the validation rows, before the first step
 
     def metrics(self) -> dict[str, object]:
-        """For the metrics file."""
+        """For the metrics file: all but the timings, so that the same training writes the same file."""
         last = self.points[-1]
         return {
             "steps": self.steps,
@@ -96,8 +96,6 @@ class Fitted:
             "train_loss": last.train_loss,
             "valid_loss": last.valid_loss,
             "start_valid_loss": self.start_loss,
-            "target_tokens_per_second": round(self.tokens_per_second),
-            "seconds": round(self.seconds, 1),
         }
 
 
@@ -156,6 +154,7 @@ def fit(
         bar.close()
     mx.clear_cache()
     rate, spent = timed / max(seconds, 1e-9), time.perf_counter() - started
+    print(f"{total} steps, {tokens} target tokens in {spent:.0f} s: {rate:.0f} tokens/s", file=sys.stderr)
     return Fitted(tuple(points), total, total / per_epoch, tokens, rate, spent, start_loss)
 
 
@@ -231,21 +230,25 @@ class _Engine:
 
         assert self.params is not None
         self.model.train()
-        losses, gradients = [], []
+        losses: list[Array] = []
+        waiting: list[Tree] = []
+        total: Tree | None = None
         for micro, rows in enumerate(step):
             with mx.stream(self.streams[micro % len(self.streams)]):
                 key = mx.random.key((self.params.seed << 40) + (number << 12) + micro)
                 given = [mx.array(array) for array in batches.arrays(rows, self.params.batch_rows)]
                 loss, gradient = self.gradients[micro % len(self.streams)](self.weights, key, *given)
             losses.append(loss)
-            gradients.append(gradient)
-            # as many at once as there are streams: work that was started before would have to end first (see blas.py)
-            if (micro + 1) % len(self.streams) == 0:
-                mx.eval(losses, gradients)
+            waiting.append(gradient)
+            # As many at once as there are streams: work that was started before would have to end first (see blas.py).
+            # They are added as they come, so that memory doesn't grow with accumulation.
+            if len(waiting) == len(self.streams) or micro + 1 == len(step):
+                mx.eval(losses, waiting)
+                for gradient in waiting:
+                    total = gradient if total is None else tree_map(mx.add, total, gradient)
+                mx.eval(total)
+                waiting = []
         tokens = sum(row.targets for rows in step for row in rows)
-        total = gradients[0]
-        for gradient in gradients[1:]:
-            total = tree_map(mx.add, total, gradient)
         norm = self._update(total, tokens, rate)
         mx.eval(self.weights, self.optimizer.state, norm)
         return math.fsum(loss.item() for loss in losses), tokens, norm.item()

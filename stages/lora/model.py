@@ -3,7 +3,6 @@
 import functools
 import json
 import shutil
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +40,11 @@ def load(folder: Path, adapter: Path | None = None, lazy: bool = False) -> Loade
     `lazy` leaves weights on disk until they are needed.
     """
     name = blas.load()
+    import mlx.core as mx
     from mlx_lm.utils import load_adapters, load_model, load_tokenizer
+
+    if mx.default_device().type != mx.DeviceType.cpu:
+        name = f"{mx.default_device()}"  # a card's own products, whatever BLAS the processor has
 
     _check(folder)
     try:
@@ -124,26 +127,29 @@ def token_logprobs(model: Network, rows: Sequence[Ids], lanes: int = 2) -> list[
     import mlx.core as mx
 
     found = [np.zeros(0, np.float32) for _ in rows]
-    pending: deque[tuple[list[int], NDArray[np.int32], Array]] = deque()
 
-    def collect() -> None:
-        batch, ids, scores = pending.popleft()
+    def collect(batch: list[int], ids: NDArray[np.int32], scores: Array) -> None:
         for row, line in zip(batch, _logprobs(np.asarray(scores), ids[:, 1:])):
             found[row] = line[: len(rows[row]) - 1].copy()
 
     streams = _streams(lanes)
     width = max(BATCH_LOGITS // vocabulary_size(model), 1)
     with kernels.in_place(model):
-        for number, batch in enumerate(length_batches([len(row) for row in rows], width)):
-            ids = padded([rows[row] for row in batch])
-            with mx.stream(streams[number % len(streams)]):
-                scores = logits(model, ids[:, :-1])
-                mx.async_eval(scores)  # type: ignore[no-untyped-call]
-            pending.append((batch, ids, scores))
-            if len(pending) > len(streams):
-                collect()
-        while pending:
-            collect()
+        batches = length_batches([len(row) for row in rows], width)
+        under_way: list[tuple[list[int], NDArray[np.int32], Array]] = []
+        for start in range(0, len(batches), len(streams)):
+            group = []
+            for batch, stream in zip(batches[start : start + len(streams)], streams):
+                ids = padded([rows[row] for row in batch])
+                with mx.stream(stream):
+                    group.append((batch, ids, logits(model, ids[:, :-1])))
+            # started together, or one would wait for the other (see blas.py); meanwhile numpy does the group before
+            mx.async_eval([scores for _, _, scores in group])  # type: ignore[no-untyped-call]
+            for done in under_way:
+                collect(*done)
+            under_way = group
+        for done in under_way:
+            collect(*done)
     return found
 
 

@@ -17,6 +17,7 @@ Json = Mapping[str, Any]
 
 ASSISTANT = "<|im_start|>assistant\n"  # ChatML: what follows is the model's to say
 CHUNK = 4096  # texts encoded at once: a list of ids takes nine times the memory of their array
+MOST_TOO_LONG = 0.05  # share of the rows; more, and the rows were cut for another tokenizer or another length
 FORMATS = "text, messages, prompt and completion, or instruction and output"
 
 
@@ -40,7 +41,7 @@ def read(
 
     A row longer than `row_tokens` is refused (`too_long`) or cut at its end (`cut`); one that keeps no target is
     refused (`no_targets`, or `prompt_fills_row` after the cut). Raises StageError, naming file and line, for a line
-    that isn't a row.
+    that isn't a row, and if more than MOST_TOO_LONG of the rows are refused as too long.
     """
     plain = tokenizer if callable(tokenizer) else tokenizer._tokenizer  # mlx-lm wraps one that encodes lists
     parts = list(texts(path, plain))
@@ -68,6 +69,11 @@ def read(
         else:
             reasons["cut"] += 1
             rows.append(Row(ids[:row_tokens], first))
+    if reasons["too_long"] > MOST_TOO_LONG * len(parts):
+        raise StageError(
+            f"{path}: {reasons['too_long']} of {len(parts)} rows have more than row_tokens {row_tokens}; raise it, "
+            "prepare shorter rows (for a hub base: tokens_per_name), or set long_rows to cut"
+        )
     return rows, reasons
 
 

@@ -32,6 +32,7 @@ from stages.store import code_digest, digest, get, put
 from stages.workers import map_items
 
 KIND = "scores"
+LICENCES = 12  # lines in the count of licences
 GRIDS = (12, 24)  # ticks per quarter that a model may use: how many pieces lie wholly on them is counted
 COLUMNS = (
     *("file", "provider", "source_id", "title", "work", "composer", "licence", "cost"),
@@ -105,7 +106,8 @@ def collect(collected: Path, params: CollectParams) -> dict[str, object]:
     package = {"package": "music21", "package_version": _version(), "package_date": _package_date()}
     rows = [_source(outcome) | package for outcome in kept]
     write_csv(collected / "sources.csv", COLUMNS, [[row[column] for column in COLUMNS] for row in rows])
-    return _metrics(params, kept, failed) | package
+    said = licences([str(row["licence"]) for row in rows])
+    return _metrics(params, kept, failed) | {"licences": said} | package
 
 
 def _corpus() -> Path:
@@ -227,6 +229,14 @@ def _source(outcome: Outcome) -> dict[str, Any]:
         "cost": 0,
         "status": "converted",
     }
+
+
+def licences(texts: Sequence[str]) -> dict[str, int]:
+    """How many files say each of `texts`, the most frequent first; the rare ones are counted together."""
+    counts = sorted(Counter(texts).items(), key=lambda item: (-item[1], item[0]))
+    if len(counts) > LICENCES:
+        counts[LICENCES - 1 :] = [("others", sum(count for _, count in counts[LICENCES - 1 :]))]
+    return dict(counts)
 
 
 def _metrics(params: CollectParams, kept: Sequence[Outcome], failed: Sequence[Outcome]) -> dict[str, object]:

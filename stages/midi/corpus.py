@@ -43,6 +43,7 @@ PROGRAMS: Sequence[tuple[str, int]] = (
 )
 # As MuseScore plays them. Other marks (sf, fp, hairpins) say nothing about the notes after them.
 VELOCITIES = {"ppp": 16, "pp": 33, "p": 49, "mp": 64, "mf": 80, "f": 96, "ff": 112, "fff": 126}
+LICENCE = re.compile(r"©|\(c\)|copyright|licen[cs]e|CC.?BY|public domain|permission", re.IGNORECASE)
 DEFAULT_VELOCITY = VELOCITIES["mf"]
 
 
@@ -61,7 +62,7 @@ class Piece:
 
     song: Song
     title: str
-    work: str  # the cycle that it is a movement of
+    work: str  # the cycle that it is a movement of, or the hymn tune that it sets
     composer: str
     licence: str
     parts: int
@@ -326,8 +327,6 @@ def _metre_fields(path: Path) -> int:
 
 def _about(score: Any, path: Path) -> dict[str, str]:
     """Title, work, composer and licence, as the file gives them."""
-    from music21.corpus.chorales import ChoraleList
-
     metadata = score.metadata
     if metadata is None:
         return dict.fromkeys(("title", "work", "composer", "licence"), "")
@@ -335,14 +334,29 @@ def _about(score: Any, path: Path) -> dict[str, str]:
     if title.endswith(path.suffix):  # music21 fills in the file's name
         title = ""
     work = metadata.parentTitle or ""
-    chorale = re.fullmatch(r"bwv(\d+)", path.stem)
-    if chorale and not title:
-        title = (ChoraleList().byBWV.get(int(chorale[1])) or {}).get("title", "")
-    licence = [metadata.copyright, *(str(line) for line in metadata.getCustom("humdrum:YEM"))]
+    tune = chorale_tune(path.stem)
+    licence = [metadata.copyright, *(str(line) for line in metadata.getCustom("humdrum:YEM")), *_page_licence(score)]
     about = {
-        "title": f"{work}: {title}" if work else title,
-        "work": work,
+        "title": f"{work}: {title}" if work else title or tune,
+        "work": work or tune,
         "composer": metadata.composer,
-        "licence": " ".join(text for text in licence if text),
+        "licence": " ".join(dict.fromkeys(text for text in licence if text)),
     }
     return {name: " ".join(str(text or "").split()) for name, text in about.items()}
+
+
+def _page_licence(score: Any) -> list[str]:
+    """What the page of `score` says of its rights, outside the music."""
+    lines = (" ".join(str(box.content).split()) for box in score.recurse().getElementsByClass("TextBox"))
+    return [line for line in lines if LICENCE.search(line)]
+
+
+def chorale_tune(stem: str) -> str:
+    """The hymn tune of Bach's chorale in the file `stem`, such as bwv10.7 or bwv248.35-3c; empty if none is listed."""
+    from music21.corpus.chorales import ChoraleList, ChoraleListRKBWV
+
+    listed = {str(number): row for number, row in ChoraleList().byBWV.items()}
+    listed |= ChoraleListRKBWV().byBWV  # this one has the cantatas too; where both have a number its spelling stands
+    # the corpus marks variants with letters: bwv112.5-sc is 112.5
+    known = [number for number in listed if re.fullmatch(rf"bwv{re.escape(number)}(-?[a-z]+)?", stem)]
+    return str(listed[max(known, key=len)]["title"]) if known else ""

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -21,7 +21,7 @@ from stages.files import read_jsonl, write_csv, write_jsonl
 from stages.midi import melody, splits
 from stages.midi.melody import Keys, Similarity
 from stages.midi.reader import Caps, Reading, Refusal, read
-from stages.midi.song import DURATION, ONSET, Song, bars, from_json, to_json
+from stages.midi.song import DURATION, ONSET, PITCH, Song, bars, from_json, to_json
 from stages.params import Params
 from stages.run import StageError, run
 from stages.workers import map_items
@@ -102,7 +102,7 @@ def curate(collected: Path, raw: Path, curated: Path, params: CurateParams) -> d
         "largest_group": max(sizes.values(), default=0),
         "shared_groups": sum(size > 1 for size in everyone.values()),  # of the files below
         "files_in_shared_groups": sum(size for size in everyone.values() if size > 1),  # dropped duplicates too
-        "groups_crossing_splits": crossing(curated, params.datasets, params.similarity),
+        **crossing(curated, params.datasets, params.similarity),
         "reasons": _counts(row["reason"] for row in rows),
         "dropped": _sums(piece.reading.dropped for piece in pieces if piece.reading),
         "repairs": _counts(repair for piece in pieces if piece.reading for repair in piece.reading.repairs),
@@ -299,11 +299,13 @@ def _stop_if_short(tables: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Non
         )
 
 
-def crossing(curated: Path, datasets: Iterable[str], similarity: Similarity) -> int:
-    """How many groups have music in more than one split, over all the written `datasets`.
+def crossing(curated: Path, datasets: Iterable[str], similarity: Similarity) -> dict[str, int]:
+    """How many groups have music in more than one split, over all the written `datasets`, and the longest run of
+    intervals that two splits share.
 
-    A proof that owes nothing to how the groups were made: keys are taken from the songs as they were written, and two
-    pieces in different splits must share no id, group, notes, melody, work or title of a work, and must not overlap.
+    A proof that owes nothing to how the groups were made: the songs are read as they were written, their highest lines
+    are compared by a suffix array, and two pieces in different splits must share no id, group, series of pitches, work
+    or title of a work, and no run of `common_intervals`.
     """
     with (curated / "manifest.csv").open(encoding="utf-8", newline="") as file:
         manifest = {row["file"]: row for row in csv.DictReader(file)}
@@ -311,24 +313,30 @@ def crossing(curated: Path, datasets: Iterable[str], similarity: Similarity) -> 
     for entry in manifest.values():
         for title in entry["title_keys"].split("|"):
             bearers[title].add(entry["content"])
+    works = {entry["work"] for entry in manifest.values()}
     rows = {(row["id"], row["split"]): row for name in datasets for row in read_jsonl(curated / f"{name}.jsonl")}
     groups_of: dict[tuple[str, str], set[str]] = defaultdict(set)
     splits_of: dict[tuple[str, str], set[str]] = defaultdict(set)
-    found: list[tuple[str, str, Keys]] = []
+    lines = []
     for (name, split), row in rows.items():
-        song_keys = melody.keys(from_json(row["song"]), [], manifest[name]["work"], similarity)
-        titles = [title for title in manifest[name]["title_keys"].split("|") if title]
-        works = {title for title in titles if len(bearers[title]) <= similarity.title_works}
-        marks = melody.links(replace(song_keys, titles=tuple(titles)), works)
-        for mark in [("id", name), ("group", row["group"]), *marks]:
+        song, entry = from_json(row["song"]), manifest[name]
+        pitches = " ".join(map(str, song.notes[:, PITCH].tolist()))
+        titles = [
+            title
+            for title in entry["title_keys"].split("|")
+            if title and (len(bearers[title]) <= similarity.title_works or title in works)
+        ]
+        marks = [("id", name), ("group", row["group"]), ("pitches", pitches), *(("title", title) for title in titles)]
+        for mark in [*marks, *([("work", entry["work"])] if entry["work"] else [])]:
             groups_of[mark].add(row["group"])
             splits_of[mark].add(split)
-        found.append((row["group"], split, song_keys))
+        lines.append(splits.highest_line(song))
     crossed: set[str] = set().union(*(groups_of[mark] for mark, places in splits_of.items() if len(places) > 1))
-    for one, other in melody.overlaps([song_keys for *_, song_keys in found], similarity.containment):
-        if found[one][1] != found[other][1]:
-            crossed |= {found[one][0], found[other][0]}
-    return len(crossed)
+    places = [split for _, split in rows]
+    shared, longest = splits.shared_runs(lines, places, similarity.common_intervals, similarity.common_kinds)
+    names = [row["group"] for row in rows.values()]
+    crossed |= {names[index] for index in shared}
+    return {"groups_crossing_splits": len(crossed), "longest_common_run_across_splits": longest}
 
 
 if __name__ == "__main__":

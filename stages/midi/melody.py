@@ -1,7 +1,8 @@
 """Which pieces are the same music, the same tune or the same work, so that no two splits share one.
 
-Pieces are joined by keys (all notes, the intervals of the top voice, the title of a work) and by how many short phrases
-of one tune the other has too, of the tune as it stands and of its outline on the beats, which ornaments leave as it is.
+Pieces are joined by keys (all notes, the intervals of the top voice, the title of a work), by a long run of intervals
+that both top voices have in whatever rhythm, and by how many short phrases of one tune the other has too, of the tune
+as it stands and of its outline on the beats, which ornaments leave as it is.
 Tempo, velocity and resolution change none of these, transposition only the first.
 """
 
@@ -22,6 +23,7 @@ from stages.midi.song import DRUMS, DURATION, ONSET, PITCH, PROGRAM, Song, Table
 from stages.params import Params
 
 GRID = 24  # steps per quarter on which two files' times are compared; triplets and 32nds lie on it
+ROLLED = 2  # steps: a higher note so soon after is one of a chord that a player rolled or a file wrote unevenly
 LONGEST_RATIO = 3  # neighbouring onset distances are compared up to a ratio of 2**3; beyond that all are alike
 PLAIN_INTERVALS = 2  # a phrase of no more different intervals is a scale or a drone, which tunes share by chance
 OUTLINE_MOVES = 0.75  # share of the beats of a phrase in an outline that must have another pitch than the one before
@@ -38,8 +40,12 @@ class Similarity(Params):
     phrase_notes: int = Field(ge=4)  # intervals in a phrase of a tune
     phrase_beats: int = Field(ge=4)  # intervals in a phrase of its outline, of quarters
     containment: float = Field(gt=0, le=1)  # share of the phrases of the tune with fewer that the other one has too
+    common_intervals: int = Field(ge=4)  # a run that both top voices have, repeated notes as one, in any rhythm
+    common_kinds: int = Field(ge=1)  # different intervals in such a run: one with fewer is a scale or a figure
     title_letters: int = Field(ge=1)  # a shorter title is no evidence
-    title_works: int = Field(ge=2)  # a title that more different pieces bear names a form (Kyrie), not a work
+    title_works: int = Field(
+        ge=2
+    )  # a title that more different pieces bear names a form (Kyrie), not a work, unless it is in `Keys.work`
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,7 @@ class Keys:
     work: str | None  # what the file's source says it is a movement of
     phrases: Hashes  # of the top voice
     outline: Hashes  # of its outline
+    runs: Hashes  # of `common_intervals` intervals of the top voice
 
 
 def keys(song: Song, titles: Iterable[str], work: str, similarity: Similarity) -> Keys:
@@ -66,6 +73,7 @@ def keys(song: Song, titles: Iterable[str], work: str, similarity: Similarity) -
         title_key(work, 1),
         phrases(voice if long_enough else voice[:0], similarity.phrase_notes),
         outline(voice if long_enough else voice[:0], similarity.phrase_beats),
+        runs(voice, similarity.common_intervals, similarity.common_kinds),
     )
 
 
@@ -90,7 +98,8 @@ def _steps(ticks: Table, ticks_per_quarter: int) -> Table:
 def top_voice(song: Song) -> Table:
     """The highest sounding voice of `song`, shape (notes, 2): onset in 1 / GRID quarters, pitch.
 
-    Of notes that start together the highest, unless a higher one still sounds. Drums are left out.
+    Of notes that start together, or up to ROLLED apart, the highest, unless a higher one still sounds. Drums are left
+    out.
     """
     notes = song.notes[song.notes[:, PROGRAM] != DRUMS]
     onset = _steps(notes[:, ONSET], song.ticks_per_quarter)
@@ -103,6 +112,8 @@ def top_voice(song: Song) -> Table:
         # a voice held by a pedal or a player overlaps its next note a little: only a note that starts inside is covered
         if start < until - 1 and pitch < highest:
             continue
+        if voice and start - voice[-1][0] <= ROLLED and pitch > highest:
+            start = voice.pop()[0]
         voice.append((start, pitch))
         until, highest = stop, pitch
     return table(voice, 2)
@@ -137,6 +148,16 @@ def outline(voice: Table, beats: int) -> Hashes:
     return _hashes(intervals[(moves >= OUTLINE_MOVES * beats) & (_kinds(intervals) > PLAIN_INTERVALS)])
 
 
+def runs(voice: Table, intervals: int, kinds: int) -> Hashes:
+    """Hashes of the runs of `intervals` intervals in `voice`, repeated notes as one, with `kinds` different ones."""
+    steps = np.diff(voice[:, 1])
+    steps = steps[steps != 0]
+    if len(steps) < intervals:
+        return np.zeros(0, dtype=np.uint64)
+    windows = sliding_window_view(steps, intervals)
+    return _hashes(windows[_kinds(windows) >= kinds])
+
+
 def _kinds(windows: Table) -> Table:
     """How many different intervals each row of `windows` has; a repeated pitch is none."""
     steps = np.diff(np.sort(windows, axis=1), axis=1) != 0
@@ -161,12 +182,13 @@ def title_key(title: str, letters: int) -> str | None:
 
 
 def named_works(files: Sequence[Keys], similarity: Similarity) -> set[str]:
-    """The titles that name a work: at most `title_works` different pieces bear them."""
+    """The titles that name a work: at most `title_works` different pieces bear them, or a source says it is one."""
     pieces: dict[str, set[str]] = defaultdict(set)
     for file in files:
         for title in file.titles:
             pieces[title].add(file.content)
-    return {title for title, contents in pieces.items() if len(contents) <= similarity.title_works}
+    few = {title for title, contents in pieces.items() if len(contents) <= similarity.title_works}
+    return few | {file.work for file in files if file.work}
 
 
 def overlaps(files: Sequence[Keys], containment: float) -> list[tuple[int, int]]:
@@ -199,8 +221,8 @@ def _overlaps(files: Sequence[Hashes], containment: float) -> list[tuple[int, in
 
 
 def groups(files: Sequence[Keys], similarity: Similarity) -> list[int]:
-    """For each file the index of the first one of its group: files that share a key or enough phrases, or that are
-    linked by others that do."""
+    """For each file the index of the first one of its group: files that share a key, a run or enough phrases, or that
+    are linked by others that do."""
     parent = list(range(len(files)))
 
     def root(index: int) -> int:
@@ -218,6 +240,10 @@ def groups(files: Sequence[Keys], similarity: Similarity) -> list[int]:
     for index, file in enumerate(files):
         for key in links(file, works):
             join(index, first.setdefault(key, index))
+    holder: dict[int, int] = {}
+    for index, file in enumerate(files):
+        for run in file.runs.tolist():
+            join(index, holder.setdefault(run, index))
     for one, other in overlaps(files, similarity.containment):
         join(one, other)
     return [root(index) for index in range(len(files))]

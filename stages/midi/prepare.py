@@ -5,7 +5,6 @@ written as compact REMI text with a request for the piece before it. Train alone
 """
 
 import re
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -191,18 +190,16 @@ def formatted(kind: str, line: str, answer: str, is_whole: bool = True) -> dict[
 
 
 def stretches(song: Song, vocabulary: Vocabulary, budget: int) -> tuple[list[tuple[Song, bool]], int]:
-    """`song`, on the grid and in normal form, in stretches of whole bars, alike in length, of at most `budget` tokens.
+    """`song`, on the grid and in normal form, in stretches of whole bars of at most `budget` tokens.
 
-    With each stretch goes whether the song ends with it. Every note is in one stretch, but for those in a bar that is
+    The last one is as long as what is left: a model of stretches all alike would end its songs where a row ends. With
+    each stretch goes whether the song ends with it. Every note is in one stretch, but for those in a bar that is
     too long alone; their number is the second value.
     """
     bar = np.cumsum(tokens.encode(song, vocabulary) == vocabulary.id(Kind.BAR))
     costs = np.bincount(bar)[1:].tolist()
     limit = budget - HEADER
-    most = len(cuts(costs, limit))
-    # the smallest limit that needs no more stretches makes them most alike
-    even = bisect_left(range(limit), -most, key=lambda length: -len(cuts(costs, length)))
-    starts = cuts(costs, even)
+    starts = cuts(costs, limit)
     parts: list[tuple[Song, bool]] = []
     left_out = 0
     for start, stop in zip(starts, [*starts[1:], len(costs)]):

@@ -67,11 +67,19 @@ def test_a_plain_text_is_all_target_and_ends_with_the_end_token(words: Any, tmp_
 
 
 def test_long_rows_are_cut_or_refused_and_counted(words: Any, tmp_path: Path) -> None:
-    path = written(tmp_path, {"prompt": "hi", "completion": " one" * 20}, {"prompt": "hi", "completion": " one"})
+    long, short = ({"prompt": "hi", "completion": " one" * length} for length in (20, 1))
+    path = written(tmp_path, long, *[short] * 19)
     kept, reasons = rows.read(path, words, 16, "refuse", mask_prompt=True)
-    assert (len(kept), dict(reasons)) == (1, {"too_long": 1})
+    assert (len(kept), dict(reasons)) == (19, {"too_long": 1})
     kept, reasons = rows.read(path, words, 16, "cut", mask_prompt=True)
-    assert ([len(row.ids) for row in kept], dict(reasons)) == ([16, 12], {"cut": 1})
+    assert ([len(row.ids) for row in kept], dict(reasons)) == ([16] + [12] * 19, {"cut": 1})
+
+
+def test_rows_made_for_another_length_or_tokenizer_stop_in_one_line(words: Any, tmp_path: Path) -> None:
+    long, short = ({"prompt": "hi", "completion": " one" * length} for length in (20, 1))
+    path = written(tmp_path, long, *[short] * 18)
+    with pytest.raises(StageError, match="1 of 19 rows have more than row_tokens 16; raise it"):
+        rows.read(path, words, 16, "refuse", mask_prompt=True)
 
 
 def test_a_row_without_targets_is_refused(words: Any, tmp_path: Path) -> None:

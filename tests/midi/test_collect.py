@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from stages.files import sha256_tree
-from stages.midi.collect import CollectParams, Genre, collect
-from stages.midi.corpus import Bar, Piece, Unfit, bar_lines, read
+from stages.midi.collect import CollectParams, Genre, collect, licences
+from stages.midi.corpus import Bar, Piece, Unfit, bar_lines, chorale_tune, read
 from stages.midi.reader import Caps
 from stages.midi.reader import read as read_midi
 from stages.midi.song import bars
@@ -156,6 +156,43 @@ def test_title_composer_and_licence_are_the_files(tmp_path: Path) -> None:
     assert xml(tmp_path, {"Piano": [step("C4", "4")]}).title == ""  # not the file's name, which music21 gives
 
 
+def test_what_the_page_says_of_rights_is_the_licence_on_one_line(tmp_path: Path) -> None:
+    said = ("A. N. Other", "Typeset by\n  Someone under the CC BY-SA 4.0 license.", "\u00a9 2004 Publisher")
+    credit = "".join(f"<credit page='1'><credit-words>{words}</credit-words></credit>" for words in said)
+    rights = "<identification><rights>\u00a9 2004 Publisher</rights></identification>"
+    piece = xml(tmp_path, {"Piano": [step("C4", "4")]}, rights + credit)
+    assert piece.licence == "\u00a9 2004 Publisher Typeset by Someone under the CC BY-SA 4.0 license."
+
+
+@pytest.mark.parametrize(
+    ("stem", "tune"),
+    [
+        ("bwv269", "Aus meines Herzens Grunde"),
+        ("bwv10.7", "Meine Seel\u2019 erhebt den Herren"),
+        ("bwv248.35-3c", "Wir Christenleut\u2019"),  # a variant of 248.35-3
+        ("bwv66.6", ""),  # in no list
+        ("opus18", ""),
+    ],
+)
+def test_a_chorale_sets_the_tune_of_its_number(stem: str, tune: str) -> None:
+    assert chorale_tune(stem) == tune
+
+
+def test_the_tune_of_a_chorale_is_its_title_and_its_work() -> None:
+    pieces = [read(corpus_folder() / "bach" / f"{name}.mxl", program=52) for name in ("bwv153.1", "bwv77.6")]
+    assert {(piece.title, piece.work) for piece in pieces} == {("Ach Gott, vom Himmel sieh\u2019 darein",) * 2}
+    assert {piece.licence for piece in pieces} == {"PDF © 2004 Margaret Greentree used by permission"}
+
+
+def test_licences_are_counted_and_the_rare_ones_together() -> None:
+    texts = ["b", "b", "a", "a", "a", *(f"rare {n:02}" for n in range(20))]
+    counts = list(licences(texts).items())
+    assert counts[:3] == [("a", 3), ("b", 2), ("rare 00", 1)]
+    # 12 lines: a, b, nine rare ones, and the other 11
+    assert (len(counts), counts[-1]) == (12, ("others", 11))
+    assert licences(["b", "a", "a"]) == {"a": 2, "b": 1}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
@@ -274,6 +311,7 @@ def test_every_genre_has_its_count_or_all_there_is(collected: tuple[Path, dict[s
     }
     assert metrics["files"] == 11
     assert metrics["failed"]["source_too_large"] == 1
+    assert sum(metrics["licences"].values()) == 11
 
 
 def test_failures_are_listed_with_their_reason(collected: tuple[Path, dict[str, Any]]) -> None:

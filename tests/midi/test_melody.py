@@ -11,7 +11,14 @@ from stages.midi.melody import Keys, Similarity
 from stages.midi.song import DRUMS, PITCH, VELOCITY, Song, normal, table, transposed
 
 SIMILARITY = Similarity(
-    melody_notes=12, phrase_notes=6, phrase_beats=8, containment=0.25, title_letters=6, title_works=8
+    melody_notes=12,
+    phrase_notes=6,
+    phrase_beats=8,
+    containment=0.25,
+    common_intervals=14,
+    common_kinds=5,
+    title_letters=6,
+    title_works=8,
 )
 
 
@@ -73,6 +80,12 @@ def test_the_top_voice_is_the_highest_note_that_starts_unless_a_higher_one_sound
         (36, 0, 74, 80, 12),
     ]
     assert melody.top_voice(normal(Song(24, table(rows, 5)))).tolist() == [[0, 72], [24, 67], [36, 74]]
+
+
+def test_a_chord_whose_top_note_is_late_has_that_note_as_its_top_voice() -> None:
+    # 2 of 24 steps a quarter are one chord, 3 are two notes
+    chords = [(0, 0, 60, 80, 24), (2, 0, 64, 80, 22), (24, 0, 62, 80, 24), (27, 0, 65, 80, 21)]
+    assert melody.top_voice(normal(Song(24, table(chords, 5)))).tolist() == [[0, 64], [24, 62], [27, 65]]
 
 
 def test_melody_and_phrases_do_not_change_when_transposed() -> None:
@@ -164,11 +177,42 @@ def test_an_ornamented_tune_has_the_outline_of_the_plain_one() -> None:
     assert melody.groups([one, keys(tune(13)), other], SIMILARITY) == [0, 1, 0]
 
 
+def test_two_settings_of_a_tune_in_different_rhythms_are_one_group() -> None:
+    rng = np.random.default_rng(5)
+    pitches = [72, *(72 + np.cumsum(rng.choice([-4, -3, -2, -1, 1, 2, 3, 4], 15))).tolist()]  # 15 intervals
+
+    def setting(seed: int, shift: int, first: list[int], last: list[int]) -> Song:
+        """The tune between other notes, a rhythm of its own with repeated notes."""
+        rng = np.random.default_rng(seed)
+        voice = [pitch for pitch in [*first, *pitches, *last] for _ in range(rng.integers(1, 3))]
+        onsets = np.cumsum(rng.choice([3, 6, 12, 24, 48], len(voice)))
+        ends = [*onsets[1:], onsets[-1] + 12]
+        rows = [(int(o), 0, p + shift, 80, int(e - o)) for o, p, e in zip(onsets, voice, ends)]
+        return normal(Song(12, table(rows, 5)))
+
+    others = np.random.default_rng(6).integers(60, 90, (4, 30)).tolist()
+    one, other = (keys(setting(n, 5 * n, others[2 * n], others[2 * n + 1])) for n in range(2))
+    assert not melody.overlaps([one, other], SIMILARITY.containment)  # what linked pieces before
+    assert melody.groups([one, keys(tune(13)), other], SIMILARITY) == [0, 1, 0]
+
+
+def test_scales_and_figures_are_no_common_run() -> None:
+    scale = [60, 62, 64, 65, 67, 69, 71, 72, 71, 69, 67, 65, 64, 62] * 4
+    for pitches in (scale, [60, 64, 67, 64] * 10):
+        rows = [(12 * i, 0, pitch, 80, 12) for i, pitch in enumerate(pitches)]
+        assert not len(keys(normal(Song(12, table(rows, 5)))).runs)
+
+
+def test_a_tune_that_a_source_names_is_one_group_however_many_bear_its_title() -> None:
+    files = [keys(tune(seed), "Jesu, meine Freude", work="Jesu, meine Freude") for seed in range(20, 30)]
+    assert melody.groups([*files, keys(tune(30), "jesu meine freude")], SIMILARITY) == [0] * 11
+
+
 def test_overlaps_are_what_comparing_every_pair_finds() -> None:
     rng = np.random.default_rng(0)
     none = np.zeros(0, dtype=np.uint64)
     sets = [np.unique(rng.integers(0, 60, rng.integers(0, 30)).astype(np.uint64)) for _ in range(60)]
-    files = [Keys("", None, (), None, phrases, none) for phrases in sets]
+    files = [Keys("", None, (), None, phrases, none, none) for phrases in sets]
     shared = {(i, j): len(np.intersect1d(sets[i], sets[j])) for i, j in itertools.combinations(range(60), 2)}
     expected = [(i, j) for (i, j), count in shared.items() if count >= max(4, 0.25 * min(len(sets[i]), len(sets[j])))]
     assert melody.overlaps(files, 0.25) == expected
@@ -176,8 +220,9 @@ def test_overlaps_are_what_comparing_every_pair_finds() -> None:
     assert melody.overlaps([], 0.25) == []
 
 
-def test_sixty_two_hymns_share_a_tune_with_another_in_twenty_nine_groups(hymns: Path) -> None:
-    # shared/data counts 61: 106 and 107 have the same title and tune, but not note for note
+def test_sixty_five_hymns_share_a_tune_with_another_in_thirty_groups(hymns: Path) -> None:
+    # shared/data counts 61: 106 and 107 have the same title and tune, but not note for note;
+    # and 133 and 159 are one, but for top notes that start late
     from stages.midi.reader import Caps, Refusal, read
 
     caps = Caps(bytes=10**7, ticks=10**8, notes=10**6, bars=10**4, seconds=10**4)
@@ -188,4 +233,4 @@ def test_sixty_two_hymns_share_a_tune_with_another_in_twenty_nine_groups(hymns: 
         except Refusal:
             continue
     sizes = [size for size in Counter(melody.groups(files, SIMILARITY)).values() if size > 1]
-    assert (sum(sizes), len(sizes)) == (62, 29)
+    assert (sum(sizes), len(sizes)) == (65, 30)
