@@ -96,5 +96,5 @@ def test_a_quantized_base_stays_quantized(base: Path, dataset: Path, tmp_path: P
 
 
 def test_no_row_left_stops_in_one_line(base: Path, dataset: Path, tmp_path: Path) -> None:
-    with pytest.raises(StageError, match="0 rows to train on"):
+    with pytest.raises(StageError, match="10 of 10 rows have more than row_tokens 8; raise it"):
         train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", tmp_path / "loss.png", params(row_tokens=8))

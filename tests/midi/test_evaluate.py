@@ -165,7 +165,7 @@ def test_samples_are_files_that_read_and_text_that_begins_with_the_request(
     assert (folder / "samples.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_two_runs_give_the_same_bytes_but_for_the_timing(results: list[tuple[dict[str, Any], Path]]) -> None:
+def test_two_runs_give_the_same_bytes(results: list[tuple[dict[str, Any], Path]]) -> None:
     (first, one), (second, other) = results
     assert sha256_tree(one) == sha256_tree(other)
     assert first == second
