@@ -1,8 +1,9 @@
 """Notes per second of reading and encoding, ours against MidiTok's REMI+ on the same files in one process.
 
-    python -m tests.bench_tokens [FOLDER of MIDI files]
+    python -m tests.bench_tokens [FOLDER of MIDI files ...]
 
-Without a folder: the hymns where they are at hand (see conftest), and three long pieces made here. Both sides read and
+Without a folder: the shipped scores (after `make repro`) and the hymns where they are at hand (see conftest). Three long
+pieces are made here. Both sides read and
 encode all files in turn, some times over; a file's time is the best of these. Ends with 1 if we are less than BAR times
 as fast or lose a note.
 """
@@ -144,12 +145,12 @@ def main(arguments: list[str]) -> int:
     warnings.simplefilter("ignore")
     tokenizer = miditok()
     hymns = Path(os.environ.get("REFRAIN_HYMNS") or ROOT.parent / "shared" / "data" / "hymns")
-    folder = Path(arguments[0]) if arguments else hymns
+    folders = [Path(argument) for argument in arguments] or [ROOT / "data" / "midi" / "collected", hymns]
     with tempfile.TemporaryDirectory() as scratch:
         made = {"long-exact": (6_000, 0), "longer-exact": (20_000, 0), "long-performed": (6_000, 9)}
         for seed, (name, (notes, jitter)) in enumerate(made.items()):
             Path(scratch, f"{name}.mid").write_bytes(write(long_piece(seed, notes, jitter)))
-        sets = {folder.name: usable(folder)} if folder.is_dir() else {}
+        sets = {folder.name: usable(folder) for folder in folders if folder.is_dir()}
         sets |= {path.stem: [path] for path in sorted(Path(scratch).iterdir())}
         print(f"{'':16} {'':5} {'':8} {'notes/s':>21} {'':6}  {'exactly restored':>17}  {'tokens/note':>15}")
         print(
