@@ -2,10 +2,9 @@
 
     python -m tests.bench_tokens [FOLDER of MIDI files ...]
 
-Without a folder: the shipped scores (after `make repro`) and the hymns where they are at hand (see conftest). Three long
-pieces are made here. Both sides read and
-encode all files in turn, some times over; a file's time is the best of these. Ends with 1 if we are less than BAR times
-as fast or lose a note.
+Without a folder: the shipped scores (after `make repro`), and the hymns where they are at hand (see conftest). Three
+long pieces are made here. Both sides read and encode all files in turn, some times over; a file's time is the best of
+these. Ends with 1 if we are less than BAR times as fast or lose a note.
 """
 
 import os
