@@ -221,7 +221,7 @@ def test_overlaps_are_what_comparing_every_pair_finds() -> None:
 
 
 def test_sixty_five_hymns_share_a_tune_with_another_in_thirty_groups(hymns: Path) -> None:
-    # shared/data counts 61: 106 and 107 have the same title and tune, but not note for note;
+    # the collection's own count is 61: 106 and 107 have the same title and tune, but not note for note;
     # and 133 and 159 are one, but for top notes that start late
     from stages.midi.reader import Caps, Refusal, read
 
