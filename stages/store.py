@@ -9,11 +9,12 @@ import ast
 import importlib.util
 import json
 import os
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from stages.files import sha256, write_bytes
@@ -76,11 +77,22 @@ def _imports(source: bytes) -> set[str]:
 
 @contextmanager
 def folder(kind: str, key: str) -> Iterator[Path]:
-    """The folder of `key` among the folders of `kind`, held by this process alone until the block ends."""
+    """The folder of `key` among the folders of `kind`, held by this process alone until the block ends.
+
+    While another process holds it, this one waits, and says so.
+    """
     path = scratch() / kind / key
     path.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f"{key}.lock")):
+    lock = FileLock(path.with_name(f"{key}.lock"))
+    try:
+        lock.acquire(timeout=1)
+    except Timeout:
+        print(f"waiting for another process that works on the same {kind}: {path}", file=sys.stderr)
+        lock.acquire()
+    try:
         yield path
+    finally:
+        lock.release()
 
 
 def put(kind: str, key: str, data: bytes) -> None:

@@ -1,4 +1,6 @@
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -6,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages.params import Params
-from stages.run import StageError, run
+from stages.run import StageError, run, signals
 from tests.conftest import ROOT
 
 
@@ -99,3 +101,73 @@ def test_help_says_what_the_module_does() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert "Scores of music21's installed corpus" in done.stdout
     assert "--params SECTION" in done.stdout
+
+
+WAIT = """
+import sys
+from pathlib import Path
+from stages.run import Stopped, run, signals
+
+def wait(folder: Path):
+    with signals() as caught:
+        print("ready", flush=True)
+        while not caught:
+            pass
+    raise Stopped(caught[0], "stopped after 3 of 8;\\nrun it again")
+
+def hang(folder: Path):
+    print("ready", flush=True)
+    while True:
+        pass
+
+sys.exit(run({"wait": wait, "hang": hang}[sys.argv[1]], [sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stage_that_a_signal_ends_says_where_it_stands(tmp_path: Path, signum: int, status: int) -> None:
+    line = [sys.executable, "-c", WAIT, "wait", str(tmp_path)]
+    with subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signum)
+        assert process.stderr.read() == "wait: stopped after 3 of 8; run it again\n"
+    assert process.returncode == status
+
+
+def test_ctrl_c_ends_any_stage_in_one_line(tmp_path: Path) -> None:
+    line = [sys.executable, "-c", WAIT, "hang", str(tmp_path)]
+    with subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == "hang: stopped by SIGINT\n"
+    assert process.returncode == 130
+
+
+def test_signals_are_as_before_once_the_block_ends() -> None:
+    before = [signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)]
+    with signals() as caught:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert caught == [signal.SIGTERM]
+    assert [signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)] == before
+
+
+def test_programs_get_an_error_as_an_object(
+    tmp_path: Path, line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REFRAIN_PROGRESS", "json")
+    (tmp_path / "text").write_text("")
+    assert run(count, line) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out) == {"type": "error", "error": said.err.strip().removeprefix("count: ")}
+
+
+def test_an_unknown_kind_of_progress_stops_at_once(
+    line: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REFRAIN_PROGRESS", "xml")
+    assert run(count, line) == 1
+    assert capsys.readouterr().err == "count: REFRAIN_PROGRESS is 'xml', expected json, or nothing for a bar\n"
