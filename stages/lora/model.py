@@ -1,7 +1,6 @@
 """A model folder in memory, and what it says of token ids that are given: logits and log-probabilities."""
 
 import functools
-import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lora import blas, kernels
+from stages.lora.whole import check_adapter, check_base
 from stages.run import StageError
 
 Array = Any  # an mlx.core.array; mlx is imported inside the functions, and its types are not strict
@@ -46,15 +46,13 @@ def load(folder: Path, adapter: Path | None = None, lazy: bool = False) -> Loade
     if mx.default_device().type != mx.DeviceType.cpu:
         name = f"{mx.default_device()}"  # a card's own products, whatever BLAS the processor has
 
-    _check(folder)
+    check_base(folder)
     try:
         model, config = load_model(folder, lazy=lazy)
     except (ValueError, KeyError, TypeError) as error:
         raise StageError(f"{folder}: not a model that mlx-lm reads: {_line(error)}") from error
     if adapter is not None:
-        for file in ("adapter_config.json", "adapters.safetensors"):
-            if not (adapter / file).is_file():
-                raise StageError(f"{adapter / file} is missing; {adapter} is not an adapter folder")
+        check_adapter(adapter)
         try:
             load_adapters(model, str(adapter))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -62,18 +60,6 @@ def load(folder: Path, adapter: Path | None = None, lazy: bool = False) -> Loade
     model.eval()
     tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
     return Loaded(model, tokenizer, config, name)
-
-
-def _check(folder: Path) -> None:
-    """Raise StageError unless `folder` holds a config, a tokenizer and every weight file that its index names."""
-    for file in ("config.json", "tokenizer.json", "tokenizer_config.json"):
-        if not (folder / file).is_file():
-            raise StageError(f"{folder / file} is missing; {folder} is not a whole model folder")
-    index = folder / "model.safetensors.index.json"
-    shards = set(json.loads(index.read_text())["weight_map"].values()) if index.is_file() else {"model.safetensors"}
-    for shard in sorted(shards):
-        if not (folder / shard).is_file():
-            raise StageError(f"{folder / shard} is missing; {folder} is not a whole model folder")
 
 
 def _line(error: Exception) -> str:
