@@ -1,10 +1,10 @@
-"""LoRA layers in a model, and the adapter folder that mlx-lm itself loads."""
+"""LoRA, DoRA or whole layers in a model, and the adapter folder that mlx-lm itself loads."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from stages.files import write_json
 from stages.params import Params
@@ -14,28 +14,50 @@ Network = Any  # an mlx.nn.Module
 
 
 class LoraParams(Params):
-    """Where the adapter sits, and how large it is."""
+    """Where the adapter sits, and how large it is. `full` trains the modules themselves: no rank, scale or dropout."""
 
+    fine_tune: Literal["lora", "dora", "full"]
     rank: int = Field(ge=1, le=256)
-    alpha: float = Field(gt=0)  # the update is multiplied by alpha / rank, as PEFT does
+    # The update is multiplied by scale, which is alpha / rank. One of the two is given: hence the only defaults.
+    scale: float | None = Field(default=None, gt=0)
+    alpha: float | None = Field(default=None, gt=0)
     dropout: float = Field(ge=0, lt=1)  # share of a layer's input that the adapter doesn't see, in training
     keys: list[str] = Field(min_length=1)  # modules of a layer, such as self_attn.q_proj
     num_layers: int = Field(ge=-1)  # the last so many layers; -1 for all
 
+    @model_validator(mode="after")
+    def _one_of_scale_and_alpha(self) -> "LoraParams":
+        if (self.scale is None) == (self.alpha is None):
+            raise ValueError("either scale or alpha (scale = alpha / rank), and not both")
+        return self
+
+    def multiplier(self) -> float:
+        """What the update is multiplied by: mlx-lm's `scale`, PEFT's lora_alpha / r."""
+        if self.scale is not None:
+            return self.scale
+        assert self.alpha is not None
+        return self.alpha / self.rank
+
 
 def apply(model: Network, params: LoraParams) -> list[str]:
-    """Freeze `model`, put LoRA beside the modules that `params` name, and give their full names.
+    """Freeze `model` but for the adapter that `params` describe, and give the full names of the modules it is on.
 
-    An update starts as zero. Raises StageError for a name that matches nothing, and for more layers than there are.
+    An update starts as zero. Raises StageError for a name that matches nothing, for more layers than there are, and
+    for full fine-tuning of a quantized module.
     """
-    import mlx.nn as nn
     from mlx_lm.tuner.utils import linear_to_lora_layers
 
     _check(model, params)
     model.freeze()
-    linear_to_lora_layers(model, params.num_layers, _parameters(params))
-    names = [name for name, module in model.named_modules() if isinstance(module, nn.Module) and "lora_a" in module]
-    return sorted(names)
+    if params.fine_tune != "full":
+        dora = params.fine_tune == "dora"
+        linear_to_lora_layers(model, params.num_layers, _parameters(params), use_dora=dora)
+        return sorted(name for name, module in model.named_modules() if "lora_a" in module)
+    for layer in _layers(model, params):
+        for name, module in layer.named_modules():
+            if name in params.keys:
+                module.unfreeze()
+    return sorted(name for name, module in model.named_modules() if _own(module) and module.trainable_parameters())
 
 
 def write(folder: Path, model: Network, params: LoraParams) -> None:
@@ -46,33 +68,54 @@ def write(folder: Path, model: Network, params: LoraParams) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     mx.save_safetensors(str(folder / "adapters.safetensors"), dict(tree_flatten(model.trainable_parameters())))
     config = {
-        "fine_tune_type": "lora",
+        "fine_tune_type": params.fine_tune,
         "num_layers": params.num_layers,
         "lora_parameters": _parameters(params),
     }
     write_json(folder / "adapter_config.json", config)
 
 
-def _parameters(params: LoraParams) -> dict[str, Any]:
-    """What mlx-lm calls lora_parameters. Its `scale` multiplies the update as it is."""
-    scale = params.alpha / params.rank
-    return {"rank": params.rank, "scale": scale, "dropout": params.dropout, "keys": list(params.keys)}
-
-
-def _check(model: Network, params: LoraParams) -> None:
-    layers = model.layers
-    if params.num_layers == 0 or params.num_layers > len(layers):
-        raise StageError(f"num_layers is {params.num_layers}, expected -1 (all) or 1 to {len(layers)}")
-    known = adaptable(model)
-    for key in params.keys:
-        if key not in known:
-            raise StageError(f"keys: {key} matches no module of a layer; there are {', '.join(known)}")
-
-
-def adaptable(model: Network) -> Sequence[str]:
-    """Names, relative to a layer, of the modules that LoRA can sit beside."""
+def adaptable(model: Network, fine_tune: Literal["lora", "dora", "full"] = "lora") -> Sequence[str]:
+    """Names, relative to a layer, of the modules that can be trained so."""
     import mlx.nn as nn
 
     kinds = (nn.Linear, nn.QuantizedLinear)
-    names = {name for layer in model.layers for name, module in layer.named_modules() if isinstance(module, kinds)}
-    return sorted(names)
+    layers = [layer.named_modules() for layer in model.layers]
+    fit = {name for layer in layers for name, module in layer if isinstance(module, kinds) or fine_tune == "full"}
+    whole = {name for layer in model.layers for name, module in layer.named_modules() if _own(module)}
+    return sorted(fit & whole)
+
+
+def _own(module: Network) -> bool:
+    """Whether `module` has weights that are not those of a module inside it."""
+    import mlx.core as mx
+
+    return any(isinstance(value, mx.array) for value in module.values())
+
+
+def _layers(model: Network, params: LoraParams) -> Sequence[Network]:
+    """The layers that the adapter is on."""
+    layers: Sequence[Network] = model.layers
+    return layers if params.num_layers == -1 else layers[-params.num_layers :]
+
+
+def _parameters(params: LoraParams) -> dict[str, Any]:
+    """What mlx-lm calls lora_parameters. Its `scale` multiplies the update as it is."""
+    return {"rank": params.rank, "scale": params.multiplier(), "dropout": params.dropout, "keys": list(params.keys)}
+
+
+def _check(model: Network, params: LoraParams) -> None:
+    import mlx.nn as nn
+
+    layers = model.layers
+    if params.num_layers == 0 or params.num_layers > len(layers):
+        raise StageError(f"num_layers is {params.num_layers}, expected -1 (all) or 1 to {len(layers)}")
+    known = adaptable(model, params.fine_tune)
+    for key in params.keys:
+        if key not in known:
+            raise StageError(f"keys: {key} matches no module of a layer; there are {', '.join(known)}")
+    if params.fine_tune == "full":
+        modules = dict(_layers(model, params)[0].named_modules())
+        for key in params.keys:
+            if isinstance(modules[key], nn.QuantizedLinear):
+                raise StageError(f"fine_tune is full, but {key} of the base is quantized; choose lora or dora")

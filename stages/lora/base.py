@@ -8,7 +8,9 @@ from pydantic import Field
 from stages.files import replacing_folder, write_json
 from stages.lora import blas, loop, tokenizer
 from stages.lora.curve import draw
-from stages.lora.rows import read, texts
+from stages.lora.metadata import write_origin
+from stages.lora.recipe import pass_on_recipe
+from stages.lora.rows import check_enough, read, texts
 from stages.params import Params
 from stages.run import StageError, run
 
@@ -38,27 +40,32 @@ class BaseParams(Params):
     tiny: TinyParams
 
 
-def base(dataset: Path, model: Path, loss: Path, curve: Path, params: BaseParams) -> dict[str, object]:
+def base(dataset: Path, model: Path, loss: Path, curve: Path, speed: Path, params: BaseParams) -> dict[str, object]:
     """Write a model folder that mlx-lm and transformers read to `model`, its losses to `loss` and, drawn, to `curve`.
 
-    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole. A hub repo's
-    model has learned already: both say so by being empty. Raises StageError if a hub repo can't be had.
+    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole. `speed` gets
+    its target tokens per second. A hub repo's model has learned already: all three say so by being empty.
+    Raises StageError if a hub repo can't be had.
     """
     if params.source == TINY:
         fitted, metrics = _tiny(dataset, model, params.tiny)
         loop.write_points(loss, fitted.points)
-        draw(fitted.points, fitted.start_loss, curve)
+        loop.write_speeds(speed, fitted.state.speeds)
+        draw(fitted.points, fitted.state.start_loss, curve, fitted.published)
         return {"source": TINY, **metrics}
     from stages.lora.hub import download
 
     found = download(params.source, params.revision, params.bits, model)
     loop.write_points(loss, ())
+    loop.write_speeds(speed, ())
     draw((), None, curve)
     return {"source": params.source, **found}
 
 
 def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, dict[str, object]]:
     """Make, pretrain and write the tiny model; how its training went."""
+    if params.gradient_checkpointing:
+        blas.walk_in_depth()
     blas_name = blas.load()
     import mlx.core as mx
     from mlx_lm.models import qwen2
@@ -74,11 +81,14 @@ def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, 
         words = AutoTokenizer.from_pretrained(folder)
         train, refused = read(dataset / "train.jsonl", words, params.row_tokens, params.long_rows, params.mask_prompt)
         valid, _ = read(dataset / "valid.jsonl", words, params.row_tokens, params.long_rows, params.mask_prompt)
+        check_enough(dataset, train, valid)
         mx.random.seed(params.seed)
         network = qwen2.Model(qwen2.ModelArgs.from_dict(config))
         _initialise(network, params)
         fitted = loop.fit(network, train, valid, params)
         save_model(folder, network)
+        write_origin(folder, TINY, None, [])
+        pass_on_recipe(dataset, folder)
     return fitted, {
         **fitted.metrics(),
         "rows": {"train": len(train), "valid": len(valid), **refused},

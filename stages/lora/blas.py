@@ -57,6 +57,14 @@ def load() -> str:
     return name or REFERENCE
 
 
+def walk_in_depth() -> None:
+    """Let mlx finish one layer's work before the next one's, so that gradient checkpointing saves memory on a CPU.
+
+    In breadth (see _interleave) it computes all layers again at once. Call it before `load`.
+    """
+    os.environ["MLX_BFS_MAX_WIDTH"] = "20"  # mlx's own default
+
+
 def _interleave() -> None:
     """On a CPU, let mlx start the work of several streams in turns, and not one stream's after the other's.
 

@@ -10,10 +10,11 @@ from stages.lora.loop import Point
 INK, TRAIN, VALID, RATE = "#333333", "#8fb8de", "#0072b2", "#dddddd"
 
 
-def draw(points: Sequence[Point], start_loss: float | None, path: Path) -> None:
+def draw(points: Sequence[Point], start_loss: float | None, path: Path, published: int | None = None) -> None:
     """Write the loss table `points` as a PNG to `path`; `start_loss` is that of the validation rows before step 1.
 
-    Without points the picture says that nothing was trained. Its bytes depend on the numbers and on matplotlib alone.
+    The step `published`, the last one if None, has its loss beside it. Without points the picture says that nothing
+    was trained. Its bytes depend on the numbers and on matplotlib alone.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -43,7 +44,10 @@ def draw(points: Sequence[Point], start_loss: float | None, path: Path) -> None:
         axes.fill_between([], [], color=RATE, alpha=0.5, label="learning rate")
         axes.set_ylim(top=2.2 * valid[-1][1])  # the first steps fall from far above and would flatten all that follows
         axes.legend(frameon=False, loc="upper right")
-        axes.annotate(f"{valid[-1][1]:.3f}", valid[-1], (4, 6), textcoords="offset points", ha="right", color=VALID)
+        chosen = next((point for point in valid if point[0] == published), valid[-1])
+        if published is not None and chosen[0] == published:
+            axes.plot(*chosen, color=VALID, marker="o", markersize=8, fillstyle="none")
+        axes.annotate(f"{chosen[1]:.3f}", chosen, (4, 8), textcoords="offset points", ha="right", color=VALID)
     else:
         axes.text(0.5, 0.5, "nothing was trained here", ha="center", va="center", transform=axes.transAxes, color=INK)
     image = io.BytesIO()

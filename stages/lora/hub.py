@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from stages.lora import blas
+from stages.lora.metadata import write_origin
 from stages.run import StageError
 
 ANSWER_S = 10  # a hub that doesn't answer a question about a repo by then can't be reached
@@ -42,6 +43,7 @@ def download(repo: str, revision: str, bits: int, model: Path) -> dict[str, obje
     shutil.rmtree(model, ignore_errors=True)
     model.parent.mkdir(parents=True, exist_ok=True)
     convert(str(snapshot), str(model), quantize=bits < 16, q_bits=bits if bits < 16 else None)
+    write_origin(model, repo, commit, [])
     return {"revision": commit, "bits": bits, "blas": blas_name}
 
 

@@ -154,16 +154,17 @@ def _attention(
     mask: Any,
     **more: Any,
 ) -> Array:
-    """Causal attention [rows, heads, tokens, size] without a cache; anything else goes to `otherwise`."""
+    """Attention [rows, heads, tokens, size] without a cache, causal or by a mask of truths; the rest to `otherwise`."""
     import mlx.core as mx
 
-    if cache is not None or mask != "causal" or more:
+    known = isinstance(mask, mx.array) and mask.dtype == mx.bool_ and mask.ndim == 4 and mask.shape[1] == 1
+    if cache is not None or more or not (known or mask == "causal"):
         return otherwise(queries, keys, values, cache=cache, scale=scale, mask=mask, **more)
     rows, heads, tokens, size = queries.shape
     groups = heads // keys.shape[1]
     # the query heads that share a key head become rows of one product
     together = (queries * scale).reshape(rows, keys.shape[1], groups * tokens, size)
-    allowed = mx.tril(mx.ones((tokens, tokens), mx.bool_))
+    allowed = mask if known else mx.tril(mx.ones((tokens, tokens), mx.bool_))
     masked = mx.tile(mx.where(allowed, 0.0, -1e9), (groups, 1))
     mean = _functions()[1](together @ keys.swapaxes(-1, -2), masked, values)[0]
     return mean.reshape(rows, heads, tokens, size)

@@ -1,65 +1,64 @@
 """The one training loop, for a base's pretraining and for adapters: mlx-lm's layers, a loop of our own.
 
-What decides the result is params, rows and the weights at the start. How many micro-batches run at a time does not:
-each is computed by itself, on a stream of its own, and the gradients are added in the order of the plan.
+What decides the result is params, rows, the weights at the start, the code, and the machine's arithmetic: together they
+are the key that checkpoints are kept under. A run that was ended at any moment goes on from the newest, and ends with
+the same bytes as one that never was: each step is a function of the state before it and of its number.
 """
 
-import csv
-import io
+import hashlib
 import math
-import os
+import platform
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from stages.files import write_text
-from stages.lora import batches, dropout, kernels
-from stages.lora.batches import Step
-from stages.lora.optimizers import optimizer
-from stages.lora.rows import Row
-from stages.params import Params
-from stages.run import StageError
-
-Array = Any  # an mlx.core.array
-Network = Any  # an mlx.nn.Module: token ids [rows, tokens] to logits [rows, tokens, vocabulary]
-Tree = Any  # nested dicts and lists of arrays
+from stages.files import write_csv
+from stages.lora import batches, blas, checkpoints, memory
+from stages.lora.checkpoints import Checkpoint, Checkpoints
+from stages.lora.engine import Batch, Engine, Network, StepParams, packed_width, stream_count
+from stages.lora.guard import WINDOW, RecoverParams, trouble
+from stages.lora.rows import Row, spread
+from stages.progress import Progress
+from stages.run import StageError, Stopped, signals
+from stages.store import code_digest, digest
 
 # Compiling a gradient takes 15 s of g++, once a machine, and makes a step a sixth faster without changing a bit of it.
 COMPILED_FROM = 150  # steps
 
-COLUMNS = ("step", "tokens", "train_loss", "valid_loss", "rate", "gradient_norm")
+Publish = Literal["last", "best"] | Annotated[int, Field(ge=1)]
 
 
-class FitParams(Params):
+class FitParams(StepParams):
     """What the loop does; adapters and tiny bases add their own."""
 
     epochs: float = Field(gt=0)  # passes over the rows; 0.5 ends half-way through the first
     max_steps: int = Field(
         ge=0
     )  # training ends here if `epochs` would take longer, and the schedule with it; 0: no limit
-    batch_rows: int = Field(ge=1)  # rows of one micro-batch
-    accumulation: int = Field(ge=1)  # micro-batches of one optimizer step; on a CPU they run side by side
-    row_tokens: int = Field(ge=8)  # longest row, in tokens
-    long_rows: Literal["cut", "refuse"]  # what happens to a longer one
+    long_rows: Literal["cut", "refuse"]  # what happens to a row of more than row_tokens
     mask_prompt: bool  # the loss counts the answer only
-    optimizer: Literal["adamw", "muon"]
     learning_rate: float = Field(gt=0)
     schedule: Literal["cosine", "linear", "constant"]
     warmup: float = Field(ge=0, le=1)  # share of the steps in which the rate rises from zero
     final_rate: float = Field(ge=0, le=1)  # where the schedule ends, as a share of learning_rate
-    weight_decay: float = Field(ge=0)
-    clip: float = Field(gt=0)  # longest gradient; a longer one is shortened to it
     evaluate_every: int = Field(ge=1)  # steps from one row of the loss table to the next
     evaluate_rows: int = Field(ge=0)  # validation rows used for it, evenly spread; 0 for all
-    gradient_checkpointing: bool  # less memory, about a third more time
-    seed: int = Field(ge=0)
+    patience: int = Field(ge=0)  # training ends after so many evaluations without a lower loss; 0: never early
+    recover: RecoverParams
+    save_every: int = Field(ge=1)  # steps from one checkpoint to the next
+    keep: int = Field(ge=2)  # newest checkpoints that stay, beside the first and the published one
+    publish: Publish  # which checkpoint is the result: last, best by validation loss, or that of a step
+
+
+# These choose among checkpoints and decide nothing in them: change one, and nothing is trained again.
+UNDECIDING = {"keep", "publish"}
 
 
 @dataclass(frozen=True)
@@ -75,37 +74,75 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """What a training did; the model itself holds the weights."""
+class State:
+    """Where a training stands, beside its weights and its optimizer's state."""
 
-    points: tuple[Point, ...]
-    steps: int
-    epochs: float
-    tokens: int  # target tokens trained on
-    tokens_per_second: float  # target tokens, evaluation and the first step's compilation left out
-    seconds: float  # all of it
     start_loss: float  # on the validation rows, before the first step
+    step: int = 0
+    tokens: int = 0  # target tokens trained on
+    since_tokens: int = 0  # the same, since the last point
+    since_loss: float = 0.0
+    points: tuple[Point, ...] = ()
+    losses: tuple[float, ...] = ()  # mean losses of the last steps, WINDOW at most
+    lowered: tuple[int, ...] = ()  # the steps after which the rate was lowered, once for each time
+    speeds: tuple[tuple[int, float], ...] = field(
+        default=(), compare=False
+    )  # target tokens per second up to each point; decides nothing
+
+    def best(self) -> Point | None:
+        """The point of the lowest validation loss, the first of several."""
+        return min(self.points, key=lambda point: point.valid_loss, default=None)
+
+    def waited(self) -> int:
+        """Points since the best one."""
+        best = self.best()
+        return 0 if best is None else len(self.points) - 1 - self.points.index(best)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a training did; the model itself holds the weights of the published checkpoint."""
+
+    state: State  # at the end
+    total: int  # steps that epochs and max_steps allow
+    epochs: float  # passes over the rows that `state.step` steps are
+    published: int  # the step whose weights the model holds
+    valid_loss: float  # of these weights
+    packed: bool
+    tokens_per_second: float = field(compare=False)  # in this process; evaluation and the first step left out
+    saving_share: float = field(compare=False)  # of this process's time, that went into checkpoints
+
+    @property
+    def points(self) -> tuple[Point, ...]:
+        """The loss table."""
+        return self.state.points
 
     def metrics(self) -> dict[str, object]:
         """For the metrics file: all but the timings, so that the same training writes the same file."""
-        last = self.points[-1]
+        best = self.state.best()
         return {
-            "steps": self.steps,
+            "steps": self.state.step,
             "epochs": self.epochs,
-            "target_tokens": self.tokens,
-            "train_loss": last.train_loss,
-            "valid_loss": last.valid_loss,
-            "start_valid_loss": self.start_loss,
+            "target_tokens": self.state.tokens,
+            "train_loss": self.points[-1].train_loss,
+            "valid_loss": self.valid_loss,
+            "start_valid_loss": self.state.start_loss,
+            "published_step": self.published,
+            "best_step": best.step if best else 0,
+            "stopped_early": self.state.step < self.total,
+            "rate_lowered": len(self.state.lowered),
+            "packed": self.packed,
         }
 
 
 def write_points(path: Path, points: Sequence[Point]) -> None:
     """Write the loss table to `path` as CSV, for a DVC plot."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows([getattr(point, column) for column in COLUMNS] for point in points)
-    write_text(path, text.getvalue())
+    write_csv(path, [column.name for column in fields(Point)], [astuple(point) for point in points])
+
+
+def write_speeds(path: Path, speeds: Sequence[tuple[int, float]]) -> None:
+    """Write target tokens per second by step to `path` as CSV, for a DVC plot."""
+    write_csv(path, ["step", "tokens_per_second"], speeds)
 
 
 def fit(
@@ -114,53 +151,40 @@ def fit(
     """Train what is not frozen in `model` on `train`, in place, and say how it went.
 
     `streams`, the number of micro-batches computed side by side, changes the time but not a bit of the result; by
-    default one per core, at most two, on a CPU, and one on a GPU.
-    Raises StageError if there is nothing to train on or to validate with, or if the loss is no longer a number.
+    default one per core, at most two, on a CPU, and one on a GPU. REFRAIN_RESUME says where to begin: auto (at the
+    newest checkpoint of the same training), none (anew), or a step.
+    Raises StageError if the loss goes wrong more often than `params.recover` allows, if no checkpoint can be written,
+    or if memory runs out where mlx can tell; Stopped after SIGTERM or Ctrl-C, with a checkpoint.
     """
     import mlx.core as mx
 
-    if not train or not valid:
-        raise StageError(f"{len(train)} rows to train on and {len(valid)} to validate with, expected at least 1 each")
-    started = time.perf_counter()
-    per_epoch = batches.steps_per_epoch(len(train), params.batch_rows, params.accumulation)
-    total = max(round(params.epochs * per_epoch), 1)
-    total = min(total, params.max_steps or total)
-    held_out = _spread(valid, params.evaluate_rows)
-    points: list[Point] = []
-    tokens, since, since_loss, seconds, timed = 0, 0, 0.0, 0.0, 0
-    with (
-        _checkpointing(model, params.gradient_checkpointing),
-        _Engine(model, params, _lanes(streams), total >= COMPILED_FROM) as engine,
-    ):
-        start_loss = engine.evaluate(held_out)
-        bar = _bar(total)
-        for step, rows in zip(range(1, total + 1), _steps(train, params)):
-            began = time.perf_counter()
-            rate = rate_at(step, total, params)
-            loss, counted, norm = engine.step(step, rows, rate)
-            if not math.isfinite(loss) or not math.isfinite(norm):
-                raise StageError(
-                    f"the loss is {loss / counted:g} at step {step} of {total}, with rate {rate:.2g} and gradient norm "
-                    f"{norm:.3g}; lower learning_rate (now {params.learning_rate:g}) or clip (now {params.clip:g})"
-                )
-            tokens, since, since_loss = tokens + counted, since + counted, since_loss + loss
-            if step > 1 or total == 1:
-                seconds, timed = seconds + time.perf_counter() - began, timed + counted
-            bar.set_postfix_str(f"loss {loss / counted:.3f}, {timed / max(seconds, 1e-9):.0f} tokens/s", refresh=False)
-            bar.update()
-            if step % params.evaluate_every == 0 or step == total:
-                points.append(Point(step, tokens, since_loss / since, engine.evaluate(held_out), rate, norm))
-                since, since_loss = 0, 0.0
-        bar.close()
+    plan = _Plan(train, params, packed_width(model, params))
+    asked = params.publish if isinstance(params.publish, int) else 0
+    if asked > plan.total:
+        raise StageError(f"publish is step {asked}, but training has {plan.total}; choose last, best, or one of them")
+    lanes, compiled = streams or stream_count(params), plan.total >= COMPILED_FROM
+    expected = memory.estimate(model, params, memory.tokens_at_once(params, lanes), lanes, compiled)
+    memory.tell(model, params, expected)
+    try:
+        with ExitStack() as stack:
+            kept = stack.enter_context(checkpoints.keeping(key(model, train, valid, params)))
+            engine = stack.enter_context(Engine(model, params, lanes, compiled))
+            caught = stack.enter_context(signals())
+            training = _Training(engine, kept, caught, plan, spread(valid, params.evaluate_rows), params)
+            training.begin()
+            training.finish()
+            fitted = training.publish()
+    except (MemoryError, RuntimeError) as error:
+        if memory.is_out_of_memory(error):
+            raise StageError(memory.out_of_memory(model, params, expected, error)) from error
+        raise
     mx.clear_cache()
-    rate, spent = timed / max(seconds, 1e-9), time.perf_counter() - started
-    print(f"{total} steps, {tokens} target tokens in {spent:.0f} s: {rate:.0f} tokens/s", file=sys.stderr)
-    return Fitted(tuple(points), total, total / per_epoch, tokens, rate, spent, start_loss)
+    return fitted
 
 
 def evaluate(model: Network, rows: Sequence[Row], batch_rows: int, streams: int | None = None) -> float:
     """Mean loss of `model` in nats per target token of `rows`, all of them; dropout is off."""
-    with _Engine(model, None, _lanes(streams)) as engine:
+    with Engine(model, None, streams) as engine:
         return engine.evaluate(rows, batch_rows)
 
 
@@ -180,6 +204,33 @@ def rate_at(step: int, total: int, params: FitParams) -> float:
     return params.learning_rate * (params.final_rate + (1 - params.final_rate) * left)
 
 
+def key(model: Network, train: Sequence[Row], valid: Sequence[Row], params: FitParams) -> str:
+    """The hash of all that decides a training: settings, weights, rows, code, and what computes."""
+    import mlx.core as mx
+    from mlx.utils import tree_flatten
+
+    weights = hashlib.sha256()
+    for name, weight in tree_flatten(model.parameters()):
+        weights.update(f"{name} {weight.shape} {weight.dtype}\n".encode())
+        weights.update(memoryview(weight.reshape(-1).view(mx.uint8)))
+    rows = [hashlib.sha256(), hashlib.sha256()]
+    for seen, part in zip(rows, (train, valid)):
+        for row in part:
+            seen.update(f"{row.first} {len(row.ids)}\n".encode())
+            seen.update(row.ids.tobytes())
+    return digest(
+        params.model_dump(exclude=UNDECIDING),
+        str(model),
+        repr(getattr(model, "args", None)),
+        sorted(name for name, _ in tree_flatten(model.trainable_parameters())),
+        weights.hexdigest(),
+        [seen.hexdigest() for seen in rows],
+        code_digest(__name__),
+        [blas.load(), str(mx.default_device()), platform.machine()],
+        {package: version(package) for package in ("mlx", "mlx-lm", "numpy")},
+    )
+
+
 def trainable(model: Network) -> int:
     """How many numbers of `model` are not frozen."""
     from mlx.utils import tree_flatten
@@ -187,155 +238,240 @@ def trainable(model: Network) -> int:
     return sum(weight.size for _, weight in tree_flatten(model.trainable_parameters()))
 
 
-class _Engine:
-    """The functions of one training: gradients per stream, losses, and the update.
+class _Plan:
+    """The micro-batches of each step: those of epoch after epoch."""
 
-    They are pure: weights go in and come out. The model's own arrays are put back when the block ends.
-    """
+    def __init__(self, rows: Sequence[Row], params: FitParams, packed: int | None) -> None:
+        self.rows, self.params, self.packed = rows, params, packed
+        self.lengths = [len(row.ids) for row in rows]
+        self.epoch, self.steps = 0, self._of(0)
+        self.per_epoch = len(self.steps)
+        total = max(round(params.epochs * self.per_epoch), 1)
+        self.total = min(total, params.max_steps or total)
 
-    def __init__(self, model: Network, params: FitParams | None, streams: list[Any], compiled: bool = False) -> None:
-        import mlx.core as mx
+    def _of(self, epoch: int) -> list[batches.Step]:
+        params = self.params
+        return batches.plan(self.lengths, params.batch_rows, params.accumulation, params.seed, epoch, self.packed)
 
-        self.model, self.params, self.streams = model, params, streams
-        self.context = ExitStack()
-        self.weights: Tree = model.trainable_parameters()
-
-        def loss(weights: Tree, key: Array, inputs: Array, nexts: Array, counted: Array) -> Array:
-            model.update(weights)
-            dropout.give_keys(self.dropouts, key)
-            return (self.entropy(model(inputs).astype(mx.float32), nexts) * counted).sum()
-
-        gradients = mx.value_and_grad(loss)
-        self.loss = loss
-        # one compiled function per stream: a trace belongs to the stream it was made on
-        self.gradients = [mx.compile(lambda *given: gradients(*given)) if compiled else gradients for _ in streams]
-        if params is not None:
-            self.optimizer = optimizer(params.optimizer, params.weight_decay, streams)
-            self.optimizer.init(self.weights)
-
-    def __enter__(self) -> "_Engine":
-        self.entropy = self.context.enter_context(kernels.in_place(self.model))
-        self.dropouts = self.context.enter_context(dropout.keyed(self.model))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.context.close()
-        self.model.update(self.weights)
-        self.model.eval()
-
-    def step(self, number: int, step: Sequence[Sequence[Row]], rate: float) -> tuple[float, int, float]:
-        """One update; the sum of the losses, over how many target tokens, and the norm of their mean's gradient."""
-        import mlx.core as mx
-        from mlx.utils import tree_map
-
-        assert self.params is not None
-        self.model.train()
-        losses: list[Array] = []
-        waiting: list[Tree] = []
-        total: Tree | None = None
-        for micro, rows in enumerate(step):
-            with mx.stream(self.streams[micro % len(self.streams)]):
-                key = mx.random.key((self.params.seed << 40) + (number << 12) + micro)
-                given = [mx.array(array) for array in batches.arrays(rows, self.params.batch_rows)]
-                loss, gradient = self.gradients[micro % len(self.streams)](self.weights, key, *given)
-            losses.append(loss)
-            waiting.append(gradient)
-            # As many at once as there are streams: work that was started before would have to end first (see blas.py).
-            # They are added as they come, so that memory doesn't grow with accumulation.
-            if len(waiting) == len(self.streams) or micro + 1 == len(step):
-                mx.eval(losses, waiting)
-                for gradient in waiting:
-                    total = gradient if total is None else tree_map(mx.add, total, gradient)
-                mx.eval(total)
-                waiting = []
-        tokens = sum(row.targets for rows in step for row in rows)
-        norm = self._update(total, tokens, rate)
-        mx.eval(self.weights, self.optimizer.state, norm)
-        return math.fsum(loss.item() for loss in losses), tokens, norm.item()
-
-    def _update(self, total: Tree, tokens: int, rate: float) -> Array:
-        """Move the weights against `total`, the gradient of the loss over `tokens`; the norm of its mean."""
-        import mlx.core as mx
-        from mlx.optimizers import clip_grad_norm
-        from mlx.utils import tree_flatten, tree_map, tree_unflatten
-
-        assert self.params is not None
-        clipped, norm = clip_grad_norm(tree_map(lambda gradient: gradient / tokens, total), self.params.clip)
-        self.optimizer.learning_rate = mx.array(rate)
-        moved = dict(tree_flatten(self.optimizer.apply_gradients(clipped, self.weights)))
-        # mlx merges the parts of a MultiOptimizer by way of sets: back in the order of the weights, so that the sums of
-        # the next step, such as the norm of its gradient, don't depend on Python's hash seed
-        self.weights = tree_unflatten([(name, moved[name]) for name, _ in tree_flatten(self.weights)])
-        return norm
-
-    def evaluate(self, rows: Sequence[Row], batch_rows: int | None = None) -> float:
-        """Mean loss per target token of `rows`."""
-        import mlx.core as mx
-
-        size = batch_rows or (self.params.batch_rows if self.params else 1)
-        self.model.eval()
-        ordered = sorted(rows, key=lambda row: len(row.ids))
-        sums: list[Array] = []
-        for number, start in enumerate(range(0, len(ordered), size)):
-            with mx.stream(self.streams[number % len(self.streams)]):
-                given = [mx.array(array) for array in batches.arrays(ordered[start : start + size], size)]
-                sums.append(self.loss(self.weights, mx.random.key(0), *given))
-            if len(sums) % len(self.streams) == 0:
-                mx.eval(sums[-len(self.streams) :])
-        return math.fsum(loss.item() for loss in sums) / sum(row.targets for row in rows)
+    def micro_batches(self, step: int) -> list[Batch]:
+        """Those of the 1-based `step`."""
+        epoch, place = divmod(step - 1, self.per_epoch)
+        if epoch != self.epoch:
+            self.epoch, self.steps = epoch, self._of(epoch)
+        return [[[self.rows[number] for number in line] for line in batch] for batch in self.steps[place]]
 
 
-def _steps(rows: Sequence[Row], params: FitParams) -> Iterator[list[list[Row]]]:
-    """The steps of epoch after epoch, without end."""
-    lengths = [len(row.ids) for row in rows]
-    for epoch in count():
-        plan: list[Step] = batches.plan(lengths, params.batch_rows, params.accumulation, params.seed, epoch)
-        yield from ([[rows[number] for number in batch] for batch in step] for step in plan)
+class _Training:
+    """A training under way: the engine holds the arrays, `state` the rest."""
 
+    def __init__(
+        self,
+        engine: Engine,
+        kept: Checkpoints,
+        caught: Sequence[int],
+        plan: "_Plan",
+        held_out: Sequence[Row],
+        params: FitParams,
+    ) -> None:
+        self.engine, self.kept, self.caught, self.params = engine, kept, caught, params
+        self.plan, self.held_out, self.total = plan, held_out, plan.total
+        self.warm, self.tokens, self.seconds = False, 0, 0.0  # of this process, without its first step: it compiles
+        self.saving, self.started = 0.0, time.perf_counter()
 
-def _spread(rows: Sequence[Row], limit: int) -> Sequence[Row]:
-    """`limit` of `rows`, evenly spread; all of them if it is 0."""
-    if not limit or limit >= len(rows):
-        return rows
-    return [rows[number * len(rows) // limit] for number in range(limit)]
+    def begin(self) -> None:
+        """Take the state to go on from: a checkpoint's, as REFRAIN_RESUME says, or that before the first step."""
+        wanted = checkpoints.wanted()
+        if wanted == "none":
+            self.kept.drop(lambda _: True)
+        found = self.kept.newest() if wanted == "auto" else None
+        if isinstance(wanted, int):
+            there = self.kept.steps()
+            found = self.kept.load(wanted)
+            if found is None:
+                saved = ", ".join(map(str, there)) or "none"
+                raise StageError(
+                    f"{checkpoints.VARIABLE} is {wanted}, but the checkpoints of this training are: {saved}"
+                )
+            self.kept.drop(lambda step: step > wanted)
+        if found is None:
+            self.state = State(self.engine.evaluate(self.held_out))
+            if not math.isfinite(self.state.start_loss):
+                raise StageError(
+                    f"the loss of the base is {self.state.start_loss:g} before the first step; see its weights"
+                )
+            self._save()
+        else:
+            self._take(found)
+            if self._over():
+                print(f"trained already, {found.step} steps: its checkpoints are kept", file=sys.stderr)
+            elif found.step:
+                print(f"going on after step {found.step} of {self.total}", file=sys.stderr)
 
+    def finish(self) -> None:
+        """Train to the last step, or to the end of patience."""
+        with Progress(self.total, self.state.step) as shown:
+            while not self._over():
+                step = self.state.step + 1
+                began = time.perf_counter()
+                summed, tokens, norm = self._step(step)
+                wrong = trouble(summed / tokens, norm, self.state.losses, self.params.recover)
+                if self.warm:
+                    self.tokens, self.seconds = self.tokens + tokens, self.seconds + time.perf_counter() - began
+                self.warm = True
+                if wrong is None:
+                    self._count(step, summed, tokens)
+                    due = step % self.params.evaluate_every == 0 or step == self.total
+                    wrong = self._evaluate(norm, shown) if due else None
+                if wrong is None and (self._due() or self.caught) and not self.engine.finite():
+                    wrong = "a weight is no longer a number"
+                if wrong is not None:
+                    self._go_back(step, wrong)
+                    shown.back_to(self.state.step)
+                    continue
+                shown.step(step, summed / tokens, self.speed())
+                if self._due() or self.caught:
+                    self._save()
+                if self.caught:
+                    raise Stopped(
+                        self.caught[0], f"stopped after step {step} of {self.total}; run it again to go on from there"
+                    )
+        spent = time.perf_counter() - self.started
+        if not self.warm:
+            return
+        print(
+            f"{self.state.step} steps, {self.state.tokens} target tokens: {self.speed():.0f} tokens/s; "
+            f"{self.saving / spent:.1%} of {spent:.0f} s went into checkpoints",
+            file=sys.stderr,
+        )
 
-def _lanes(streams: int | None) -> list[Any]:
-    """The streams to compute on."""
-    import mlx.core as mx
+    def publish(self) -> Fitted:
+        """Put the weights of the checkpoint to publish in place."""
+        end, best = self.state, self.state.best()
+        wanted = self.params.publish
+        step = end.step if wanted == "last" else best.step if wanted == "best" and best else int(wanted)
+        if step > end.step:
+            raise StageError(
+                f"publish is step {step}, but training ended early, after {end.step}; choose one before it"
+            )
+        if step != end.step:
+            self._replay(step, end.lowered)
+        loss = next((point.valid_loss for point in end.points if point.step == step), None)
+        if loss is None:
+            loss = self.engine.evaluate(self.held_out)
+        self._prune(end, step)
+        return Fitted(
+            end,
+            self.total,
+            end.step / self.plan.per_epoch,
+            step,
+            loss,
+            self.engine.packed is not None,
+            self.speed(),
+            self.saving / (time.perf_counter() - self.started),
+        )
 
-    if mx.default_device().type != mx.DeviceType.cpu:
-        return [mx.default_stream(mx.default_device())]
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return [mx.new_stream(mx.cpu) for _ in range(streams or min(cores, 2))]
+    def speed(self) -> float:
+        """Target tokens per second so far; 0 before it is known."""
+        return self.tokens / self.seconds if self.seconds else 0.0
 
+    def _over(self) -> bool:
+        patience = self.params.patience
+        return self.state.step >= self.total or (patience > 0 and self.state.waited() >= patience)
 
-def _bar(total: int) -> Any:
-    from tqdm import tqdm
+    def _step(self, step: int) -> tuple[float, int, float]:
+        rate = rate_at(step, self.total, self.params) * self._lowered(step)
+        return self.engine.step(step, self.plan.micro_batches(step), rate)
 
-    return tqdm(total=total, desc="training", unit="step", file=sys.stderr, disable=None, leave=False)
+    def _lowered(self, step: int) -> float:
+        """What the rate of `step` is multiplied by: a checkpoint that is taken again later is followed as it was."""
+        return self.params.recover.rate ** sum(at < step for at in self.state.lowered)
 
+    def _count(self, step: int, summed: float, tokens: int) -> None:
+        state = self.state
+        self.state = replace(
+            state,
+            step=step,
+            tokens=state.tokens + tokens,
+            since_tokens=state.since_tokens + tokens,
+            since_loss=state.since_loss + summed,
+            losses=(*state.losses, summed / tokens)[-WINDOW:],
+        )
 
-@contextmanager
-def _checkpointing(model: Network, wanted: bool) -> Iterator[None]:
-    """Within the block the layers keep only their inputs and compute the rest again for the gradient."""
-    import mlx.core as mx
+    def _evaluate(self, norm: float, shown: Progress) -> str | None:
+        """Add a point to the loss table; what is wrong with it, if anything."""
+        state = self.state
+        loss = self.engine.evaluate(self.held_out)
+        if not math.isfinite(loss):
+            return f"the validation loss is {loss:g}"
+        shown.validation(loss)
+        rate = rate_at(state.step, self.total, self.params) * self._lowered(state.step)
+        point = Point(state.step, state.tokens, state.since_loss / state.since_tokens, loss, rate, norm)
+        self.state = replace(
+            state,
+            points=(*state.points, point),
+            speeds=(*state.speeds, (state.step, round(self.speed(), 1))),
+            since_tokens=0,
+            since_loss=0.0,
+        )
+        return None
 
-    if not wanted:
-        yield
-        return
-    kind = type(model.layers[0])
-    forward: Callable[..., Array] = kind.__call__
+    def _due(self) -> bool:
+        """Whether the step that was just done is one whose checkpoint is kept for later."""
+        step, publish, best = self.state.step, self.params.publish, self.state.best()
+        new_best = publish == "best" and best is not None and best.step == step
+        return step % self.params.save_every == 0 or self._over() or step == publish or new_best
 
-    def checkpointed(layer: Network, *given: Any) -> Array:
-        def inner(weights: Tree, *given: Any) -> Array:
-            layer.update(weights)
-            return forward(layer, *given)
+    def _save(self) -> None:
+        began = time.perf_counter()
+        self.kept.save(Checkpoint(self.state.step, self.engine.state(), asdict(self.state)))
+        self._prune(self.state, self.params.publish if isinstance(self.params.publish, int) else None)
+        self.saving += time.perf_counter() - began
 
-        return mx.checkpoint(inner)(layer.trainable_parameters(), *given)
+    def _prune(self, state: State, published: int | None) -> None:
+        """Keep the first checkpoint, the newest ones, the one to go back to, and the one to publish."""
+        best = state.best()
+        needed = {0, published, state.step // self.params.save_every * self.params.save_every}
+        needed |= {best.step} if best and self.params.publish == "best" else set()
+        newest = self.kept.steps()[-self.params.keep :]
+        self.kept.drop(lambda step: step not in needed and step not in newest)
 
-    kind.__call__ = checkpointed
-    try:
-        yield
-    finally:
-        kind.__call__ = forward
+    def _go_back(self, step: int, wrong: str) -> None:
+        """After `step` went `wrong`, go on from the last good checkpoint with a lower rate."""
+        recover = self.params.recover
+        lowered = self.state.lowered
+        rate = rate_at(step, self.total, self.params) * self._lowered(step)
+        if len(lowered) >= recover.times:
+            raise StageError(
+                f"{wrong} at step {step} of {self.total}, with rate {rate:.2g}, after the rate was lowered "
+                f"{len(lowered)} times; lower learning_rate (now {self.params.learning_rate:g}) or clip "
+                f"(now {self.params.clip:g}), or look at the rows"
+            )
+        back = (step - 1) // self.params.save_every * self.params.save_every
+        print(f"{wrong} at step {step}: back to step {back}, with {recover.rate:g} of the rate", file=sys.stderr)
+        self.kept.drop(lambda saved: saved > back)
+        self._take(self._newest(back), (*lowered, back))
+
+    def _newest(self, most: int) -> Checkpoint:
+        found = self.kept.newest(most)
+        if found is None:
+            raise StageError(
+                f"no checkpoint up to step {most} is left in {self.kept.folder}; run it again to begin anew"
+            )
+        return found
+
+    def _take(self, checkpoint: Checkpoint, lowered: tuple[int, ...] | None = None) -> None:
+        self.engine.set_state(checkpoint.arrays)
+        found = dict(checkpoint.state)
+        found["points"] = tuple(Point(**point) for point in found["points"])
+        for name in ("losses", "lowered"):
+            found[name] = tuple(found[name])
+        found["speeds"] = tuple((step, speed) for step, speed in found["speeds"])
+        self.state = State(**found)
+        if lowered is not None:
+            self.state = replace(self.state, lowered=lowered)
+
+    def _replay(self, step: int, lowered: tuple[int, ...]) -> None:
+        """Put the weights after `step` in place, computing again what no checkpoint holds."""
+        self._take(self._newest(step), lowered)
+        for number in range(self.state.step + 1, step + 1):
+            self._step(number)

@@ -1,6 +1,7 @@
 """Rows of a jsonl file as token ids, and which of them are targets, in any of the formats that mlx-lm users write."""
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ Json = Mapping[str, Any]
 ASSISTANT = "<|im_start|>assistant\n"  # ChatML: what follows is the model's to say
 CHUNK = 4096  # texts encoded at once: a list of ids takes nine times the memory of their array
 MOST_TOO_LONG = 0.05  # share of the rows; more, and the rows were cut for another tokenizer or another length
-FORMATS = "text, messages, prompt and completion, or instruction and output"
+FORMATS = "text, messages, prompt and completion, prompt and target (raw), or instruction and output"
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,31 @@ def read(
     return rows, reasons
 
 
+def check_enough(dataset: Path, train: Sequence[Row], valid: Sequence[Row]) -> None:
+    """Raise StageError unless there is something to learn from, and something else to measure with."""
+    if len(train) < 2 or not valid:
+        raise StageError(
+            f"{dataset}: {len(train)} rows to train on and {len(valid)} to validate with, expected at least 2 and 1; "
+            "add rows, or see why they were refused"
+        )
+
+
+def shared(train: Sequence[Row], valid: Sequence[Row]) -> int:
+    """How many rows of `valid` are in `train` as well: their loss says what was learned by heart. Said aloud if any."""
+    known = {row.ids.tobytes() for row in train}
+    found = sum(row.ids.tobytes() in known for row in valid)
+    if found:
+        print(f"{found} of {len(valid)} validation rows are training rows, too", file=sys.stderr)
+    return found
+
+
+def spread(rows: Sequence[Row], most: int) -> Sequence[Row]:
+    """At most `most` of `rows`, evenly spread over all of them; all if it is 0."""
+    if not most or most >= len(rows):
+        return rows
+    return [rows[number * len(rows) // most] for number in range(most)]
+
+
 def prompt_and_answer(row: Json, tokenizer: Tokenizer) -> tuple[str, str]:
     """The text before and from the first target on; the prompt is empty if the row is a text without ChatML.
 
@@ -88,6 +114,8 @@ def prompt_and_answer(row: Json, tokenizer: Tokenizer) -> tuple[str, str]:
             return prompt + mark, answer
         case {"messages": [*before, {"role": "assistant", "content": str()} as last]}:
             return _chat(tokenizer, before, last)
+        case {"prompt": str(prompt), "target": str(answer)}:
+            return prompt, answer + tokenizer.eos_token if answer else ""
         case {"prompt": str(prompt), "completion": str(answer)}:
             return _chat(tokenizer, [_message("user", prompt)], _message("assistant", answer))
         case {"instruction": str(instruction), "output": str(answer)}:

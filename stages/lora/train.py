@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
-from stages.files import replacing_folder
+from stages import progress
+from stages.files import replacing_folder, write_json
 from stages.lora import adapter as lora
-from stages.lora import loop
+from stages.lora import blas, loop, metadata
 from stages.lora.curve import draw
 from stages.lora.model import load
-from stages.lora.rows import read
+from stages.lora.recipe import pass_on_recipe
+from stages.lora.rows import check_enough, read, shared
 from stages.run import run
 
 
@@ -15,13 +17,18 @@ class TrainParams(lora.LoraParams, loop.FitParams):
     """An adapter's settings: where it sits (LoraParams), and how it is trained (FitParams)."""
 
 
-def train(base: Path, dataset: Path, adapter: Path, loss: Path, curve: Path, params: TrainParams) -> dict[str, object]:
+def train(
+    base: Path, dataset: Path, adapter: Path, loss: Path, curve: Path, speed: Path, params: TrainParams
+) -> dict[str, object]:
     """Write an adapter for the model folder `base`, trained on dataset/train.jsonl, to `adapter`.
 
-    Its losses go to `loss` as a table, to `curve` as a picture. On a CPU the base computes in 32 bits; a quantized one
-    stays quantized. Raises StageError if a setting doesn't fit the base, if no row is left to train on, or if the loss
-    is no longer a number.
+    Its losses go to `loss` as a table, to `curve` as a picture; target tokens per second, which another run has
+    others of, to `speed`. On a CPU the base computes in 32 bits; a quantized one stays quantized. A run that was ended
+    goes on from its last checkpoint (see loop.py).
+    Raises StageError if a setting doesn't fit the base, if too few rows are left, or if the loss goes wrong.
     """
+    if params.gradient_checkpointing:
+        blas.walk_in_depth()
     loaded = load(base)
     import mlx.core as mx
 
@@ -31,18 +38,39 @@ def train(base: Path, dataset: Path, adapter: Path, loss: Path, curve: Path, par
     limits = (params.row_tokens, params.long_rows, params.mask_prompt)
     rows, refused = read(dataset / "train.jsonl", loaded.tokenizer, *limits)
     held_out, _ = read(dataset / "valid.jsonl", loaded.tokenizer, *limits)
+    check_enough(dataset, rows, held_out)
     mx.random.seed(params.seed)
     adapted = lora.apply(model, params)
     fitted = loop.fit(model, rows, held_out, params)
+    parameters = loop.trainable(model)
+    settings = {
+        "fineTuneType": params.fine_tune,
+        "rank": params.rank,
+        "alpha": params.multiplier() * params.rank,
+        "scale": params.multiplier(),
+        "dropout": params.dropout,
+        "epochs": fitted.epochs,
+        "learningRate": params.learning_rate,
+        "batchSize": params.batch_rows * params.accumulation,
+        "trainingSteps": fitted.published,
+        "finalLoss": fitted.valid_loss,
+        "layerCount": len(model.layers),
+        "parameterCount": parameters,
+        "blas": loaded.blas,
+    }
     with replacing_folder(adapter) as folder:
         lora.write(folder, model, params)
+        write_json(folder / "metadata.json", metadata.describe(base, dataset, adapter.parent.name, settings))
+        pass_on_recipe(dataset, folder)
     loop.write_points(loss, fitted.points)
-    draw(fitted.points, fitted.start_loss, curve)
+    loop.write_speeds(speed, fitted.state.speeds)
+    draw(fitted.points, fitted.state.start_loss, curve, fitted.published)
+    progress.emit("complete", adapter_path=adapter.as_posix())
     return {
         **fitted.metrics(),
-        "rows": {"train": len(rows), "valid": len(held_out), **refused},
+        "rows": {"train": len(rows), "valid": len(held_out), "valid_in_train": shared(rows, held_out), **refused},
         "modules": len(adapted),
-        "parameters": loop.trainable(model),
+        "parameters": parameters,
         "blas": loaded.blas,
     }
 

@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field
 
 from stages.files import read_jsonl, sha256, write_csv, write_json, write_jsonl, write_text
 from stages.lora import chatml
+from stages.lora.recipe import RECIPE
 from stages.midi import request, tokens
 from stages.midi.chords import with_chords
 from stages.midi.song import Song, excerpt, from_json, table, to_json, transposed
@@ -71,8 +72,9 @@ def prepare(songs: Path, dataset: Path, lengths: Path, params: PrepareParams) ->
     """Write the rows of the pieces in `songs` to `dataset`/train, valid and test.jsonl, and what belongs to them.
 
     Beside the rows, `dataset` gets songs.jsonl (the pieces on the model's grid, whole and not transposed), loss.csv
-    (what the grid cost each piece), words.txt (what a tokenizer should hold whole) and vocabulary.json. `lengths` is
-    the histogram of row lengths. Raises StageError if a row has no room for music or train has no rows.
+    (what the grid cost each piece), words.txt (what a tokenizer should hold whole), vocabulary.json, and recipe.json,
+    which goes along with the adapter and the models made of it. `lengths` is the histogram of row lengths.
+    Raises StageError if a row has no room for music or train has no rows.
     """
     budget = int((params.row_tokens - params.prompt_tokens) / params.tokens_per_name)
     if budget < 4 * HEADER:
@@ -114,6 +116,8 @@ def prepare(songs: Path, dataset: Path, lengths: Path, params: PrepareParams) ->
     names = {"names": vocabulary.names, "compact": vocabulary.compacts}
     about_table = {"ticks_per_quarter": params.ticks_per_quarter, "digest": vocabulary.digest}
     write_json(dataset / "vocabulary.json", {**about_table, **names})
+    # what whoever prompts the model, and reads what it writes, has to know
+    write_json(dataset / RECIPE, {**about_table, "format": params.format, "chords": params.chords})
     write_csv(lengths, ["split", "tokens", "rows"], histogram(sizes))
     return {
         "songs": len(pieces),

@@ -38,6 +38,12 @@ TINY: dict[str, Any] = {
     "clip": 1.0,
     "evaluate_every": 10,
     "evaluate_rows": 0,
+    "patience": 0,
+    "recover": {"loss_ratio": 5.0, "rate": 0.5, "times": 2},
+    "save_every": 100,
+    "keep": 2,
+    "publish": "last",
+    "packing": False,
     "gradient_checkpointing": False,
     "seed": 0,
 }
@@ -46,6 +52,17 @@ WORDS = [f"N{a}{b}" for a in "abc" for b in "abcdefgh"]
 
 def params(source: str = "tiny", **changed: Any) -> BaseParams:
     return BaseParams.model_validate({"source": source, "revision": "main", "bits": 4, "tiny": TINY | changed})
+
+
+def made(dataset: Path, model: Path, params: BaseParams) -> dict[str, object]:
+    """Make the base `model`, its tables and picture beside it."""
+    tables = (model.with_suffix(".csv"), model.with_suffix(".png"), model.with_suffix(".speed.csv"))
+    return base(dataset, model, *tables, params)
+
+
+@pytest.fixture(autouse=True)
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFRAIN_RESUME", "none")
 
 
 @pytest.fixture(scope="module")
@@ -64,8 +81,8 @@ def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path
     import mlx_lm
     from transformers import AutoTokenizer
 
-    found = base(dataset, tmp_path / "a", tmp_path / "a.csv", tmp_path / "a.png", params())
-    base(dataset, tmp_path / "b", tmp_path / "b.csv", tmp_path / "b.png", params())
+    found = made(dataset, tmp_path / "a", params())
+    made(dataset, tmp_path / "b", params())
     assert sha256_tree(tmp_path / "a") == sha256_tree(tmp_path / "b")
     for kind in ("csv", "png"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
@@ -85,7 +102,7 @@ def test_another_hash_seed_gives_the_same_bytes(dataset: Path, tmp_path: Path) -
     section = {"base": params(epochs=4.0).model_dump()}
     YAML().dump(section, tmp_path / "params.yaml")
     for seed in ("1", "2"):
-        outs = [str(tmp_path / f"{seed}{ending}") for ending in ("", ".csv", ".png")]
+        outs = [str(tmp_path / f"{seed}{ending}") for ending in ("", ".csv", ".png", ".speed.csv")]
         command = [sys.executable, "-m", "stages.lora.base", str(dataset), *outs, "--params", "base"]
         command += ["--params-file", str(tmp_path / "params.yaml")]
         subprocess.run(command, check=True, cwd=ROOT, env=os.environ | {"PYTHONHASHSEED": seed})
@@ -95,7 +112,14 @@ def test_another_hash_seed_gives_the_same_bytes(dataset: Path, tmp_path: Path) -
 
 def test_heads_that_do_not_divide_the_width_are_refused(dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="hidden_size 128, heads 3, kv_heads 1"):
-        base(dataset, tmp_path / "model", tmp_path / "loss.csv", tmp_path / "loss.png", params(heads=3))
+        base(
+            dataset,
+            tmp_path / "model",
+            tmp_path / "loss.csv",
+            tmp_path / "loss.png",
+            tmp_path / "loss.speed.csv",
+            params(heads=3),
+        )
 
 
 def test_a_repo_that_cannot_be_had_is_one_line_at_once(
@@ -106,5 +130,12 @@ def test_a_repo_that_cannot_be_had_is_one_line_at_once(
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{closed.getsockname()[1]}")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(StageError, match=r"base nobody/nothing at main can't be had: .*set source to tiny") as error:
-        base(dataset, tmp_path / "model", tmp_path / "loss.csv", tmp_path / "loss.png", params(source="nobody/nothing"))
+        base(
+            dataset,
+            tmp_path / "model",
+            tmp_path / "loss.csv",
+            tmp_path / "loss.png",
+            tmp_path / "loss.speed.csv",
+            params(source="nobody/nothing"),
+        )
     assert "\n" not in str(error.value)

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from stages.lora import chatml, rows, tokenizer
@@ -45,6 +46,24 @@ def test_all_formats_of_one_chat_give_the_same_targets(words: Any, tmp_path: Pat
     assert found[0].targets == 4  # one, two, the end, the line feed
     # <|im_start|> user \n hi <|im_end|> \n <|im_start|> assistant \n
     assert found[0].first == 9
+
+
+def test_a_raw_row_has_no_template_and_only_its_target_counts(words: Any, tmp_path: Path) -> None:
+    (row,), _ = rows.read(written(tmp_path, {"prompt": "hi", "target": " one two"}), words, 64, "refuse", True)
+    assert words.decode(row.ids) == f"hi one two{words.eos_token}"
+    assert answer(row, words) == f" one two{words.eos_token}"
+    _, reasons = rows.read(written(tmp_path, {"prompt": "hi", "target": ""}), words, 64, "refuse", True)
+    assert reasons == {"no_targets": 1}
+
+
+def test_validation_rows_that_are_trained_on_are_counted_aloud(
+    words: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train, _ = rows.read(written(tmp_path, {"text": "one"}, {"text": "two"}), words, 64, "refuse", True)
+    valid, _ = rows.read(written(tmp_path, {"text": "two"}, {"text": "three"}), words, 64, "refuse", True)
+    assert rows.shared(train, valid) == 1
+    assert capsys.readouterr().err == "1 of 2 validation rows are training rows, too\n"
+    assert rows.shared(train, valid[1:]) == 0
 
 
 def test_a_system_text_is_part_of_the_prompt(words: Any, tmp_path: Path) -> None:
@@ -104,3 +123,18 @@ def test_a_broken_line_is_named(words: Any, tmp_path: Path, line: str, said: str
     path.write_text('{"text": "fine"}\n' + line + "\n")
     with pytest.raises(StageError, match=rf"train\.jsonl:2: .*{said}"):
         rows.read(path, words, 16, "cut", mask_prompt=True)
+
+
+def test_a_few_rows_are_spread_over_all_of_them() -> None:
+    all_of_them = [rows.Row(np.array([number, 0], np.int32), 1) for number in range(10)]
+    assert [int(row.ids[0]) for row in rows.spread(all_of_them, 4)] == [0, 2, 5, 7]
+    assert len(rows.spread(all_of_them, 99)) == len(rows.spread(all_of_them, 0)) == 10
+
+
+@pytest.mark.parametrize(("train", "valid"), [(0, 1), (1, 1), (2, 0)])
+def test_too_few_rows_are_refused_by_the_name_of_their_dataset(train: int, valid: int) -> None:
+    row = rows.Row(np.array([1, 2], np.int32), 1)
+    said = f"x/y: {train} rows to train on and {valid} to validate with, expected at least 2 and 1; add rows"
+    with pytest.raises(StageError, match=said):
+        rows.check_enough(Path("x/y"), [row] * train, [row] * valid)
+    rows.check_enough(Path("x/y"), [row] * 2, [row])

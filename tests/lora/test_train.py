@@ -11,6 +11,7 @@ from stages.run import StageError
 from tests.lora import tiny
 
 PARAMS: dict[str, Any] = {
+    "fine_tune": "lora",
     "rank": 4,
     "alpha": 8.0,
     "dropout": 0.1,
@@ -32,6 +33,12 @@ PARAMS: dict[str, Any] = {
     "clip": 1.0,
     "evaluate_every": 4,
     "evaluate_rows": 0,
+    "patience": 0,
+    "recover": {"loss_ratio": 5.0, "rate": 0.5, "times": 2},
+    "save_every": 100,
+    "keep": 2,
+    "publish": "last",
+    "packing": False,
     "gradient_checkpointing": False,
     "seed": 0,
 }
@@ -39,6 +46,17 @@ PARAMS: dict[str, Any] = {
 
 def params(**changed: Any) -> TrainParams:
     return TrainParams(**PARAMS | changed)
+
+
+def trained(base: Path, dataset: Path, folder: Path, **changed: Any) -> dict[str, object]:
+    """Train anew, everything into `folder`."""
+    tables = (folder / "loss.csv", folder / "loss.png", folder / "speed.csv")
+    return train(base, dataset, folder / "adapter", *tables, params(**changed))
+
+
+@pytest.fixture(autouse=True)
+def anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REFRAIN_RESUME", "none")
 
 
 @pytest.fixture(scope="module")
@@ -57,16 +75,15 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_adapter_learns_and_has_the_same_bytes_each_time(base: Path, dataset: Path, tmp_path: Path) -> None:
-    found = train(base, dataset, tmp_path / "a", tmp_path / "a.csv", tmp_path / "a.png", params())
-    train(base, dataset, tmp_path / "b", tmp_path / "b.csv", tmp_path / "b.png", params())
+    found = trained(base, dataset, tmp_path / "a")
+    trained(base, dataset, tmp_path / "b")
     assert found["train_loss"] < 0.9 * found["start_valid_loss"]  # type: ignore[operator]
     assert found["steps"] == 18  # 10 rows in micro-batches of 2 and steps of 2 are 3 an epoch
-    assert found["rows"] == {"train": 10, "valid": 2}
+    assert found["rows"] == {"train": 10, "valid": 2, "valid_in_train": 0}
     assert found["parameters"] == 2 * 4 * ((128 + 128) + (256 + 128))  # layers, rank, both sides of each module
-    for name in ("adapters.safetensors", "adapter_config.json"):
+    names = ("adapter/adapters.safetensors", "adapter/adapter_config.json", "loss.csv", "loss.png")
+    for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
-    for kind in ("csv", "png"):
-        assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
 
 def test_mlx_lm_loads_the_adapter_and_it_has_the_loss_that_was_measured(
@@ -74,7 +91,7 @@ def test_mlx_lm_loads_the_adapter_and_it_has_the_loss_that_was_measured(
 ) -> None:
     import mlx_lm
 
-    found = train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", tmp_path / "loss.png", params())
+    found = trained(base, dataset, tmp_path)
     model, tokenizer = mlx_lm.load(str(base), adapter_path=str(tmp_path / "adapter"))
     rows, _ = read(dataset / "valid.jsonl", tokenizer, 64, "refuse", mask_prompt=True)
     assert loop.evaluate(model, rows, 2) == pytest.approx(found["valid_loss"], rel=1e-6)
@@ -84,17 +101,10 @@ def test_a_quantized_base_stays_quantized(base: Path, dataset: Path, tmp_path: P
     from mlx_lm.convert import convert
 
     convert(str(base), str(tmp_path / "base"), quantize=True, q_bits=4)
-    found = train(
-        tmp_path / "base",
-        dataset,
-        tmp_path / "adapter",
-        tmp_path / "loss.csv",
-        tmp_path / "loss.png",
-        params(epochs=2.0),
-    )
+    found = trained(tmp_path / "base", dataset, tmp_path, epochs=2.0)
     assert found["train_loss"] < found["start_valid_loss"]  # type: ignore[operator]
 
 
 def test_no_row_left_stops_in_one_line(base: Path, dataset: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match="10 of 10 rows have more than row_tokens 8; raise it"):
-        train(base, dataset, tmp_path / "adapter", tmp_path / "loss.csv", tmp_path / "loss.png", params(row_tokens=8))
+        trained(base, dataset, tmp_path, row_tokens=8)
