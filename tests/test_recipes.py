@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from stages.files import write_jsonl
 from stages.lora import chatml
 from stages.lora.base import BaseParams
+from stages.lora.export import ExportParams, export
 from stages.lora.fuse import FuseParams, fuse
 from stages.lora.model import load as load_model
 from stages.lora.quantize import QuantizeParams, quantize
@@ -33,6 +34,7 @@ SECTIONS: dict[str, type[Params]] = {
     "train.midi_gospel": TrainParams,
     "fuse": FuseParams,
     "quantize": QuantizeParams,
+    "export": ExportParams,
 }
 RECIPES = sorted((ROOT / "recipes").iterdir())
 
@@ -68,7 +70,7 @@ def test_a_recipe_names_keys_that_exist_with_values_that_fit(recipe: Path, tmp_p
 
 
 def test_a_quantized_base_passes_the_gates_of_the_recipe(tmp_path: Path) -> None:
-    """A small model in 16 bits, quantized to 4 as the recipe's base is, through train, fuse and quantize."""
+    """A small model in 16 bits, quantized to 4 as the recipe's base is, through train, fuse, quantize and export."""
     from mlx_lm.convert import convert
 
     found = cooked(ROOT / "recipes" / "midi-qwen2.5-14b", tmp_path / "params.yaml")
@@ -80,12 +82,15 @@ def test_a_quantized_base_passes_the_gates_of_the_recipe(tmp_path: Path) -> None
         write_jsonl(tmp_path / "data" / f"{split}.jsonl", rows)
 
     section = found["train.midi_general"].model_copy(update={"max_steps": 12, "keys": tiny.KEYS, "row_tokens": 64})
-    train(tmp_path / "base", tmp_path / "data", tmp_path / "adapter", tmp_path / "a.csv", tmp_path / "a.png", section)
-    fused = fuse(tmp_path / "base", tmp_path / "adapter", tmp_path / "fused", found["fuse"])
+    outs = (tmp_path / "adapter", tmp_path / "a.csv", tmp_path / "a.png", tmp_path / "speed.csv")
+    train(tmp_path / "base", tmp_path / "data", *outs, section)
+    fused = fuse(tmp_path / "base", tmp_path / "adapter", tmp_path / "data", tmp_path / "fused", found["fuse"])
     assert fused["mean_kl"] < found["fuse"].max_mean_kl
     quantize(tmp_path / "fused", tmp_path / "data", tmp_path / "quantized", found["quantize"])
-    for name in ("8bit", "4bit"):
+    for name in ("8bit", "mixed_4_6", "4bit"):
         assert load_model(tmp_path / "quantized" / name).config["quantization"]["group_size"] == 64
+    export(tmp_path / "fused", tmp_path / "data", tmp_path / "exported", found["export"])
+    assert sorted(path.name for path in (tmp_path / "exported").iterdir()) == ["int4", "int8"]
 
 
 def test_qwen_14b_is_trained_as_the_original_was(tmp_path: Path) -> None:

@@ -1,12 +1,28 @@
-"""How far two models are apart on the same tokens: the figures behind the gates of merging and quantizing."""
+"""How far two models are apart on the same tokens: the figures and the gates of merging, quantizing and exporting."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from stages.params import Params
 from stages.run import StageError
+
+
+class Gates(Params):
+    """What a model may lose against the one that it was made from; the section of a stage or of one copy adds its own.
+
+    `max_lost_share` limits loss / reference loss - 1 over the same target tokens. Bits per note, or per anything else
+    that the rows hold a fixed number of, are the loss times a constant, so the share of them that is lost is the same.
+    """
+
+    max_logit_difference: float = Field(ge=0)  # absolute, over every counted token and logit
+    max_mean_kl: float = Field(ge=0)  # Kullback-Leibler divergence from the reference, nats per token
+    min_argmax_agreement: float = Field(ge=0, le=1)  # share of tokens with the same first choice
+    max_lost_share: float = Field(ge=0)
 
 
 @dataclass(frozen=True)
@@ -32,11 +48,17 @@ class Parity:
         )
 
     def figures(self) -> dict[str, float]:
-        """Per counted token: losses in nats, Kullback-Leibler divergence in nats, share of equal first choices."""
+        """Per counted token: losses in nats, Kullback-Leibler divergence in nats, share of equal first choices.
+
+        `lost_share` is how much larger the loss is, as a share of the reference loss.
+        """
+        more = self.other_loss - self.reference_loss
         return {
             "reference_loss": self.reference_loss / self.tokens,
             "loss": self.other_loss / self.tokens,
-            "loss_increase": (self.other_loss - self.reference_loss) / self.tokens,
+            "loss_increase": more / self.tokens,
+            # a reference that is sure of every token leaves nothing to divide by
+            "lost_share": more / self.reference_loss if self.reference_loss else (math.inf if more else 0.0),
             "mean_kl": self.kl / self.tokens,
             "argmax_agreement": self.agreeing / self.tokens,
             "max_logit_difference": self.max_logit_difference,
@@ -68,14 +90,14 @@ def compare(reference: Any, other: Any, targets: NDArray[np.integer], counted: N
     return Parity(int(counted.sum()), loss, other_loss, divergence, int(agreed), float(figures[4].max()))
 
 
-def gate(what: str, figures: dict[str, float], limits: dict[str, float]) -> None:
+def gate(what: str, figures: dict[str, float], gates: Gates) -> None:
     """Raise StageError with the first figure of `figures` that is not within its limit, or is not a number.
 
     A limit is named after its figure: `max_mean_kl` holds `mean_kl` at or below it, `min_argmax_agreement` at or above.
     """
-    for limit, value in limits.items():
+    for limit in Gates.model_fields:  # not those of a subclass, which has settings besides
         name = limit if limit in figures else limit.removeprefix("max_").removeprefix("min_")
-        found = figures[name]
+        found, value = figures[name], getattr(gates, limit)
         within = found >= value if limit.startswith("min_") else found <= value
         if not within:
             raise StageError(f"{what}: {name} is {found:.6g}, {limit} in the params is {value:g}")

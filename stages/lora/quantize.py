@@ -2,112 +2,100 @@
 
 import copy
 import io
-from collections.abc import Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 
 from stages.files import replacing_folder
-from stages.lora.model import (
-    BATCH_LOGITS,
-    Loaded,
-    Network,
-    length_batches,
-    load,
-    logits,
-    padded,
-    save,
-    size,
-    vocabulary_size,
-)
-from stages.lora.parity import Parity, compare, gate
-from stages.lora.rows import Row, read
-from stages.params import Params
+from stages.lora.held_out import HeldOut, held_out, parity, row_count, scored
+from stages.lora.model import Loaded, load, logits, save, size, vocabulary_size
+from stages.lora.parity import Gates, gate
 from stages.run import StageError, run
 
-
-class Width(Params):
-    """One quantized copy, and what it may lose against the merged model per target token."""
-
-    bits: Literal[2, 3, 4, 5, 6, 8]
-    max_loss_increase: float  # nats
-    max_mean_kl: float = Field(gt=0)  # nats
-    min_argmax_agreement: float = Field(ge=0, le=1)  # share of tokens with the same first choice
+# of every weight, or mlx-lm's own mixtures: the larger number for the layers that rounding hurts most
+Bits = Literal[2, 3, 4, 5, 6, 8, "mixed_2_6", "mixed_3_4", "mixed_3_6", "mixed_4_6"]
 
 
-class QuantizeParams(Params):
+class Width(Gates):
+    """One quantized copy, and what it may lose against the merged model."""
+
+    bits: Bits
+
+
+class QuantizeParams(HeldOut):
     """The copies to make, and the rows to hold them to."""
 
     group_size: Literal[32, 64, 128]  # weights that share a scale
-    rows: int = Field(ge=1)  # rows of valid.jsonl to compare on, spread evenly over the file
-    row_tokens: int = Field(ge=2)  # longer rows are cut here
-    mask_prompt: bool  # compare where the answer is alone
     widths: list[Width] = Field(min_length=1)
 
 
 def quantize(fused: Path, dataset: Path, quantized: Path, params: QuantizeParams) -> dict[str, object]:
-    """Write `fused` as MLX folders `quantized/8bit`, `quantized/4bit`, ..., one for each of `params.widths`.
+    """Write `fused` as MLX folders `quantized/8bit`, `quantized/mixed_4_6`, ..., one for each of `params.widths`.
 
     Raises StageError with the figure, and leaves no `quantized`, if a copy loses more than its gates allow.
     """
     whole = load(fused)
-    found, _ = read(dataset / "valid.jsonl", whole.tokenizer, params.row_tokens, "cut", params.mask_prompt)
-    if not found:
-        raise StageError(f"{dataset / 'valid.jsonl'} has no row with a target; the gates need some")
-    rows = spread(found, params.rows)
-    metrics: dict[str, object] = {"fused": size(whole.model), "rows": len(rows), "blas": whole.blas}
+    batches = held_out(dataset, whole.tokenizer, vocabulary_size(whole.model), params)
+    expected = scored(partial(logits, whole.model), batches)
+    metrics: dict[str, object] = {"rows": row_count(batches), "blas": whole.blas}
+    metrics["fused"] = {**size(whole.model), "bytes_on_disk": bytes_on_disk(fused)}
+    del whole  # or two models would be in memory
     with replacing_folder(quantized) as folder:
         for width in params.widths:
-            name = f"{width.bits}bit"
+            name = width.bits if isinstance(width.bits, str) else f"{width.bits}bit"
             save(smaller(fused, width.bits, params.group_size), fused, folder / name)
             written = load(folder / name)
-            figures = parity(whole.model, written.model, rows).figures()
-            gate(f"{quantized / name}", figures, width.model_dump(exclude={"bits"}))
-            metrics[name] = {**figures, **size(written.model)}
+            figures = parity(expected, partial(logits, written.model), batches).figures()
+            gate(f"{quantized / name}", figures, width)
+            metrics[name] = {**figures, **size(written.model), "bytes_on_disk": bytes_on_disk(folder / name)}
+            del written
     return metrics
 
 
-def smaller(fused: Path, bits: int, group_size: int) -> Loaded:
+def smaller(fused: Path, bits: Bits, group_size: int) -> Loaded:
     """The model of `fused` with every matrix in `bits` bits; weights are read as they are needed.
 
     A `fused` that is quantized already is made full precision first.
-    Raises StageError if a matrix has a width that `group_size` doesn't divide: mlx-lm would leave it as it is.
+    Raises StageError if a matrix has a width that `group_size` doesn't divide: mlx-lm would leave it as it is; and if
+    the model has no layers of the kind that a mixture asks for.
     """
-    from mlx_lm.utils import dequantize_model, quantize_model
+    from mlx_lm.convert import mixed_quant_predicate_builder
+    from mlx_lm.utils import quantize_model
 
-    loaded = load(fused, lazy=True)
-    config = copy.deepcopy(loaded.config)
-    if config.pop("quantization", None) is not None:
-        config.pop("quantization_config", None)
-        dequantize_model(loaded.model)
+    loaded = full_precision(load(fused, lazy=True))
     for name, layer in loaded.model.named_modules():
         if hasattr(layer, "to_quantized") and layer.weight.shape[-1] % group_size:
             width = layer.weight.shape[-1]
             raise StageError(f"{fused}: {name} is {width} wide, expected a multiple of group_size {group_size}")
+    width, predicate = bits, None
+    if isinstance(bits, str):
+        try:
+            predicate = mixed_quant_predicate_builder(bits, loaded.model, group_size)
+        except ValueError as error:  # it looks for the layers by the names that most models give them
+            raise StageError(f"{fused}: not a model for {bits}, which mlx-lm mixes by down_proj and v_proj") from error
+        width = int(bits.split("_")[1])  # what the config gives where it names no layer
     with redirect_stdout(io.StringIO()):  # mlx-lm prints the bits per weight
-        model, config = quantize_model(loaded.model, config, group_size, bits)
+        model, config = quantize_model(loaded.model, loaded.config, group_size, width, quant_predicate=predicate)
     return Loaded(model, loaded.tokenizer, config, loaded.blas)
 
 
-def spread(rows: Sequence[Row], count: int) -> Sequence[Row]:
-    """At most `count` of `rows`, evenly spread over all of them."""
-    step = max(len(rows) / count, 1)
-    return [rows[int(index * step)] for index in range(min(count, len(rows)))]
+def full_precision(loaded: Loaded) -> Loaded:
+    """`loaded` with quantized weights replaced by those they stand for; the model is changed in place."""
+    from mlx_lm.utils import dequantize_model
+
+    config = copy.deepcopy(loaded.config)
+    if config.pop("quantization", None) is None:
+        return loaded
+    config.pop("quantization_config", None)
+    return Loaded(dequantize_model(loaded.model), loaded.tokenizer, config, loaded.blas)
 
 
-def parity(reference: Network, other: Network, rows: Sequence[Row]) -> Parity:
-    """Parity of two models over the target tokens of `rows`."""
-    total = Parity()
-    for batch in length_batches([len(row.ids) for row in rows], max(BATCH_LOGITS // vocabulary_size(other), 1)):
-        ids = padded([rows[index].ids for index in batch])
-        positions = np.arange(1, ids.shape[1])
-        counted = np.array([(rows[at].first <= positions) & (positions < len(rows[at].ids)) for at in batch])
-        one, two = (logits(model, ids[:, :-1]) for model in (reference, other))
-        total += compare(one, two, ids[:, 1:], counted)
-    return total
+def bytes_on_disk(folder: Path) -> int:
+    """Bytes of all files below `folder`."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 if __name__ == "__main__":
