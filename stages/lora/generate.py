@@ -1,6 +1,6 @@
 """Sample from a model: many prompts at once, each token chosen among those that a grammar allows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -17,11 +17,26 @@ class Masks(Protocol[State]):
     def start(self) -> State:
         """The state before the first token."""
 
-    def mask(self, state: State, remaining: int) -> NDArray[np.bool_]:
-        """The ids [vocabulary] that may come next when `remaining` tokens, the next included, are left to come."""
+    def masks(self, states: Sequence[State], remaining: int) -> NDArray[np.bool_]:
+        """The ids [states, vocabulary] that may come next when `remaining` tokens, the next included, are to come."""
 
     def advance(self, state: State, token_id: int) -> State:
         """The state after `token_id`."""
+
+
+class Decoder(Protocol):
+    """A model that reads the rows of a batch token by token, with caches of its own."""
+
+    vocabulary: int  # logits per row
+
+    def begin(self, prompts: Sequence[Sequence[int]]) -> Array:
+        """Start a new batch: the logits [rows, vocabulary] after each of `prompts`."""
+
+    def after(self, chosen: Array) -> Array:
+        """The logits after one more token of each row."""
+
+    def keep(self, logits: Array, rows: Sequence[int]) -> Array:
+        """The lines of `logits` for these rows of the batch, which goes on with them alone."""
 
 
 def sample(
@@ -44,26 +59,56 @@ def sample(
     (`seed`, i): what it becomes depends on the others only through rounding in the matrix products.
     Raises ValueError if a prompt has no tokens, or a mask allows none.
     """
-    from tqdm import tqdm
+    return decoded(
+        MlxDecoder(model),
+        encoded(tokenizer, prompts),
+        masks,
+        ends=frozenset(tokenizer.eos_token_ids if end_ids is None else end_ids),
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        seed=seed,
+        rows_at_once=rows_at_once,
+    )
 
-    ends = frozenset(tokenizer.eos_token_ids if end_ids is None else end_ids)
-    rows = [tokenizer.encode(prompt, add_special_tokens=False) for prompt in prompts]
+
+def encoded(tokenizer: Tokenizer, prompts: Sequence[str]) -> list[list[int]]:
+    """The token ids of each of `prompts`. Raises ValueError if one has none."""
+    rows = [list(tokenizer.encode(prompt, add_special_tokens=False)) for prompt in prompts]
     for number, row in enumerate(rows):
         if not row:
             raise ValueError(f"prompt {number} has no tokens")
+    return rows
+
+
+def decoded(
+    decoder: Decoder,
+    rows: Sequence[Sequence[int]],
+    masks: Masks[Any] | None,
+    *,
+    ends: frozenset[int],
+    max_tokens: int,
+    temperature: float,
+    top_p: float,
+    seed: int,
+    rows_at_once: int,
+) -> list[list[int]]:
+    """What `sample` gives, by any decoder: the same draws for the same row, seed and number."""
+    from tqdm import tqdm
+
     draws = [np.random.default_rng([seed, row]).random(max_tokens, np.float32) for row in range(len(rows))]
     found: list[list[int]] = []
     with tqdm(total=len(rows), desc="sample", unit="piece", disable=None, leave=False) as bar:
         for first in range(0, len(rows), rows_at_once):
             part = slice(first, first + rows_at_once)
-            found += _batch(model, rows[part], masks, np.array(draws[part]), temperature, top_p, ends)
+            found += _batch(decoder, rows[part], masks, np.array(draws[part]), temperature, top_p, ends)
             bar.update(len(rows[part]))
     return found
 
 
 def _batch(
-    model: Network,
-    prompts: list[list[int]],
+    decoder: Decoder,
+    prompts: Sequence[Sequence[int]],
     masks: Masks[Any] | None,
     draws: NDArray[np.float32],
     temperature: float,
@@ -72,23 +117,18 @@ def _batch(
 ) -> list[list[int]]:
     """What follows each of `prompts`, decoded together; `draws` [rows, tokens] decides each choice.
 
-    While the device computes the logits of a step, Python works out the masks for them.
+    Where the decoder computes the logits of a step in the background, Python works out the masks for them meanwhile.
     """
-    import mlx.core as mx
-
     found: list[list[int]] = [[] for _ in prompts]
     states = [masks.start() for _ in prompts] if masks else []
-    table = np.empty((len(prompts), vocabulary_size(model)), np.bool_)
     going = list(range(len(prompts)))  # the rows still in the batch, in its order
-    caches, logits = _begin(model, prompts)
-    mx.async_eval(logits)  # type: ignore[no-untyped-call]
+    logits = decoder.begin(prompts)
     steps = draws.shape[1]
     for step in range(steps):
-        allowed = _allowed(masks, [states[row] for row in going], steps - step, table) if masks else None
+        allowed = _allowed(masks, [states[row] for row in going], steps - step, decoder.vocabulary) if masks else None
         chosen = pick(logits, allowed, draws[going, step], temperature, top_p)
         if step + 1 < steps:
-            logits = model(chosen[:, None], cache=caches)[:, -1]
-        mx.async_eval(chosen, logits)  # type: ignore[no-untyped-call]
+            logits = decoder.after(chosen)
         tokens = chosen.tolist()
         kept = [at for at, token in enumerate(tokens) if token not in ends]
         for at in kept:
@@ -98,37 +138,58 @@ def _batch(
         if not kept:
             break
         if len(kept) < len(going):
-            rows = mx.array(kept)
-            logits = logits[rows]
-            for cache in caches:
-                cache.filter(rows)
+            logits = decoder.keep(logits, kept)
             going = [going[at] for at in kept]
     return found
 
 
-def _begin(model: Network, prompts: list[list[int]]) -> tuple[list[Any], Array]:
-    """The KV caches of `prompts`, shorter ones padded on the left, and the logits [rows, vocabulary] after them."""
-    import mlx.core as mx
-    from mlx_lm.models.cache import BatchKVCache
+class MlxDecoder:
+    """A model in mlx, whose work is started before its result is asked for."""
 
-    width = max(map(len, prompts))
-    padding = [width - len(prompt) for prompt in prompts]
-    ids = mx.array([[0] * pad + prompt for pad, prompt in zip(padding, prompts)])
-    caches = [BatchKVCache(padding) for _ in model.layers]
-    if width > 1:
-        model(ids[:, :-1], cache=caches)
-        mx.eval([cache.state for cache in caches])  # the logits of these positions are never computed
-    return caches, model(ids[:, -1:], cache=caches)[:, -1]
+    def __init__(self, model: Network) -> None:
+        self.model = model
+        self.vocabulary = vocabulary_size(model)
+        self.caches: list[Any] = []
+
+    def begin(self, prompts: Sequence[Sequence[int]]) -> Array:
+        """See Decoder. Shorter prompts are padded on the left."""
+        import mlx.core as mx
+        from mlx_lm.models.cache import BatchKVCache
+
+        width = max(map(len, prompts))
+        padding = [width - len(prompt) for prompt in prompts]
+        ids = mx.array([[0] * pad + list(prompt) for pad, prompt in zip(padding, prompts)])
+        self.caches = [BatchKVCache(padding) for _ in self.model.layers]
+        if width > 1:
+            self.model(ids[:, :-1], cache=self.caches)
+            mx.eval([cache.state for cache in self.caches])  # the logits of these positions are never computed
+        logits = self.model(ids[:, -1:], cache=self.caches)[:, -1]
+        mx.async_eval(logits)  # type: ignore[no-untyped-call]
+        return logits
+
+    def after(self, chosen: Array) -> Array:
+        """See Decoder."""
+        import mlx.core as mx
+
+        logits = self.model(chosen[:, None], cache=self.caches)[:, -1]
+        mx.async_eval(chosen, logits)  # type: ignore[no-untyped-call]
+        return logits
+
+    def keep(self, logits: Array, rows: Sequence[int]) -> Array:
+        """See Decoder."""
+        import mlx.core as mx
+
+        kept = mx.array(list(rows))
+        for cache in self.caches:
+            cache.filter(kept)
+        return logits[kept]
 
 
-def _allowed(masks: Masks[Any], states: list[Any], remaining: int, table: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The masks of `states` as the first rows of `table`."""
-    allowed = table[: len(states)]
-    for row, state in zip(allowed, states):
-        mask = masks.mask(state, remaining)
-        if len(mask) != len(row):
-            raise ValueError(f"a mask has {len(mask)} ids, the model {len(row)}")
-        row[:] = mask
+def _allowed(masks: Masks[Any], states: list[Any], remaining: int, vocabulary: int) -> NDArray[np.bool_]:
+    """The masks of `states`, which must allow something."""
+    allowed = masks.masks(states, remaining)
+    if allowed.shape[1] != vocabulary:
+        raise ValueError(f"a mask has {allowed.shape[1]} ids, the model {vocabulary}")
     if not allowed.any(axis=1).all():
         raise ValueError("a mask allows no token")
     return allowed
@@ -140,23 +201,39 @@ def pick(
     """One token id per row of `logits` [rows, vocabulary], among those `allowed`; `draws` [rows] are in [0, 1).
 
     With the shares of all ids laid end to end on a line, a draw points at the id that is taken, so that one number
-    per token is enough and the same number gives the same id in any batch.
+    per token is enough and the same number gives the same id in any batch. Logits of mlx are taken by mlx, and those
+    of numpy by numpy.
     """
-    import mlx.core as mx
-
-    logits = logits.astype(mx.float32)
+    library, softmax = _arithmetic(logits)
+    logits = logits.astype(library.float32)
     if allowed is not None:
-        logits = mx.where(mx.array(allowed), logits, -mx.inf)
+        logits = library.where(library.array(allowed), logits, -library.inf)
     if temperature == 0:
         return logits.argmax(axis=-1)
-    shares = mx.softmax(logits * (1 / temperature), axis=-1)
+    shares = softmax(logits * (1 / temperature), axis=-1)
     if top_p < 1:
-        rising = mx.sort(shares, axis=-1)
-        rare = mx.cumsum(rising, axis=-1) <= 1 - top_p
-        least = mx.where(rare, mx.inf, rising).min(axis=-1, keepdims=True)
-        shares = mx.where(shares < least, 0, shares)
+        rising = library.sort(shares, axis=-1)
+        rare = library.cumsum(rising, axis=-1) <= 1 - top_p
+        least = library.where(rare, library.inf, rising).min(axis=-1, keepdims=True)
+        shares = library.where(shares < least, 0, shares)
     # Only ids with a share count: a parallel sum may round up where nothing is added. A draw below 1 - 2^-20 keeps
     # the product below the end of the line, so that one id always lies beyond it.
-    ends = mx.where(shares > 0, mx.cumsum(shares, axis=-1), 0)
-    points = mx.array(np.minimum(draws, 1 - 2**-20))[:, None] * ends.max(axis=-1, keepdims=True)
+    ends = library.where(shares > 0, library.cumsum(shares, axis=-1), 0)
+    points = library.array(np.minimum(draws, 1 - 2**-20))[:, None] * ends.max(axis=-1, keepdims=True)
     return (ends > points).argmax(axis=-1)
+
+
+def _arithmetic(logits: Array) -> tuple[Any, Callable[..., Array]]:
+    """The library that computes with `logits`, and its softmax. What else `pick` needs has one name in both."""
+    if isinstance(logits, np.ndarray):
+        return np, _softmax
+    import mlx.core as mx
+
+    return mx, mx.softmax
+
+
+def _softmax(values: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    """Shares that add up to 1 along `axis`."""
+    powers = np.exp(values - values.max(axis=axis, keepdims=True))
+    shares: NDArray[np.float32] = powers / powers.sum(axis=axis, keepdims=True)
+    return shares

@@ -4,22 +4,28 @@ Each REMI token is a piece, the model ids of its name. The pieces form a trie, s
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from stages.midi.grammar import Flags, Grammar, Span, State, Step, within
 from stages.midi.vocabulary import Ints
 
+MOST_KNOWN = 50_000  # states kept with what may follow them: some 100 MB
+TABLE_BYTES = 1 << 24  # of masks that are kept, one for each set of tokens that may follow
 
-class MaskState(NamedTuple):
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskState:
     """The grammar's state with the tokens that may follow, and the node of the trie that the ids since then lead to."""
 
     grammar: State
-    spans: list[Span]
+    spans: tuple[Span, ...]
     node: int = 0
     is_closed: bool = False  # an end id was read
+    row: int = -1  # of the table of masks, if the next id begins a token
+    # by id; music comes to the same states again and again, and Python is slow where it has to look up much
+    after: dict[int, "MaskState"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,9 @@ class TokenMask:
         self._grow(pieces, np.arange(len(pieces)), 0)
         self.ends = np.array(end_ids, dtype=np.int64)
         self.end_set = frozenset(self.ends.tolist())
+        self._known: dict[State, MaskState] = {}
+        self._rows: dict[tuple[Span, ...], int] = {}  # where the table has the mask of these spans
+        self._table = np.zeros((min(256, self._most()), vocabulary_size), dtype=bool)
 
     def _grow(self, pieces: Sequence[Sequence[int]], tokens: Ints, depth: int) -> int:
         """Adds the node of `tokens`, whose pieces share `depth` ids, and those below it; returns its number."""
@@ -76,7 +85,43 @@ class TokenMask:
         return number
 
     def _at(self, state: State) -> MaskState:
-        return MaskState(state, self.grammar.spans(state))
+        found = self._known.get(state)
+        if found is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._forget()
+            spans = tuple(self.grammar.spans(state))
+            found = self._known[state] = MaskState(state, spans, row=self._row(state, spans))
+        return found
+
+    def _forget(self) -> None:
+        """Let go of all states; those that are in use stay as they are, but lead to new ones."""
+        for state in self._known.values():
+            state.after.clear()
+        self._known.clear()
+
+    def _row(self, state: State, spans: tuple[Span, ...]) -> int:
+        """The row of the table that allows the first ids of the tokens of `spans`, or the end ids; -1 if it is full."""
+        row = self._rows.get(spans)
+        if row is None:
+            row = len(self._rows)
+            if row == self._most():
+                return -1
+            self._rows[spans] = row
+            if row == len(self._table):
+                more = min(row, self._most() - row)
+                self._table = np.concatenate([self._table, np.zeros((more, self.vocabulary_size), dtype=bool)])
+            self._allow(self._table[row], state, spans)
+        return row
+
+    def _allow(self, row: Flags, state: State, spans: tuple[Span, ...]) -> None:
+        """Set what may begin after `state` in a row of zeros."""
+        if state.step is Step.END:
+            row[self.ends] = True
+        for low, stop in spans:
+            row[self.nodes[0].following[low:stop]] = True
+
+    def _most(self) -> int:
+        return max(TABLE_BYTES // self.vocabulary_size, 1)
 
     @property
     def minimum(self) -> int:
@@ -100,6 +145,10 @@ class TokenMask:
 
     def masks(self, states: Sequence[MaskState], remaining: Sequence[int] | int | None = None) -> Flags:
         """`mask` of each state, shape (states, vocabulary_size)."""
+        if isinstance(remaining, int) and remaining >= self.grammar.ample:
+            numbers = [state.row for state in states]
+            if -1 not in numbers:
+                return self._table[numbers]
         rows = np.zeros((len(states), self.vocabulary_size), dtype=bool)
         for i, state in enumerate(states):
             self._fill(rows[i], state, remaining[i] if isinstance(remaining, Sequence) else remaining)
@@ -112,8 +161,7 @@ class TokenMask:
             return
         node = self.nodes[state.node]
         if node.depth == 0 and (remaining is None or remaining >= self.grammar.ample):
-            for low, stop in state.spans:
-                row[node.following[low:stop]] = True
+            self._allow(row, state.grammar, state.spans)
             return
         ids = node.following[self._allowed(state, node, remaining)]
         if not len(ids):
@@ -127,10 +175,16 @@ class TokenMask:
 
     def advance(self, state: MaskState, model_id: int) -> MaskState:
         """The state after `model_id`. Raises ValueError if it may not come next."""
+        found = state.after.get(model_id)
+        if found is None:
+            found = state.after[model_id] = self._after(state, model_id)
+        return found
+
+    def _after(self, state: MaskState, model_id: int) -> MaskState:
         if state.grammar.step is Step.END:
             if model_id not in self.end_set:
                 raise ValueError(f"id {model_id} after the song's end, expected one of {sorted(self.end_set)}")
-            return MaskState(state.grammar, [], 0, True)
+            return MaskState(state.grammar, (), 0, True)
         node = self.nodes[state.node]
         token = node.complete.get(model_id)
         if token is not None and within(token, state.spans):

@@ -1,4 +1,4 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mlx.core as mx
@@ -74,10 +74,11 @@ class Alternating:
     def start(self) -> int:
         return 0
 
-    def mask(self, state: int, remaining: int) -> NDArray[np.bool_]:
+    def masks(self, states: Sequence[int], remaining: int) -> NDArray[np.bool_]:
         self.remaining.append(remaining)
         ids = np.arange(self.vocabulary)
-        return np.equal(ids == self.end, True) if remaining == 1 else np.equal(ids < 100, state == 0)
+        rows = [ids == self.end if remaining == 1 else (ids < 100) == (state == 0) for state in states]
+        return np.array(rows)
 
     def advance(self, state: int, token_id: int) -> int:
         assert (token_id < 100) == (state == 0)
@@ -113,36 +114,55 @@ def test_no_prompts_give_no_rows(loaded: Loaded) -> None:
     assert run(loaded, []) == []
 
 
-def drawn(shares: Sequence[float], draw: float, top_p: float = 1.0, allowed: Sequence[bool] | None = None) -> int:
+Library = Callable[..., Any]  # what makes logits: mlx, or numpy as for exported models
+
+
+def drawn(
+    library: Library, shares: Sequence[float], draw: float, top_p: float = 1.0, allowed: Sequence[bool] | None = None
+) -> int:
     mask = None if allowed is None else np.array([allowed])
-    found = pick(mx.log(mx.array([shares])), mask, np.array([draw], np.float32), 1.0, top_p)
-    return int(found.item())
+    logits = library(np.log(np.array([shares], np.float32)))
+    return int(pick(logits, mask, np.array([draw], np.float32), 1.0, top_p).item())
 
 
-def test_a_draw_points_at_the_id_whose_share_it_falls_in() -> None:
-    shares = [0.5, 0.2, 0.3]  # ends at 0.5, 0.7, 1.0
-    assert [drawn(shares, draw) for draw in (0.0, 0.49, 0.51, 0.69, 0.71, 0.999999)] == [0, 0, 1, 1, 2, 2]
+@pytest.mark.parametrize("library", [mx.array, np.array])
+def test_a_draw_points_at_the_id_whose_share_it_falls_in(library: Library) -> None:
+    def each(*draws: float, **settings: Any) -> list[int]:
+        return [drawn(library, [0.5, 0.2, 0.3], draw, **settings) for draw in draws]
+
+    assert each(0.0, 0.49, 0.51, 0.69, 0.71, 0.999999) == [0, 0, 1, 1, 2, 2]  # ends at 0.5, 0.7, 1.0
     # without the first: 0.4, 0.6
-    assert [drawn(shares, draw, allowed=[False, True, True]) for draw in (0.0, 0.39, 0.41)] == [1, 1, 2]
+    assert each(0.0, 0.39, 0.41, allowed=[False, True, True]) == [1, 1, 2]
     # the likeliest that reach 0.6 are the first and the last: 0.625, 0.375
-    assert [drawn(shares, draw, top_p=0.6) for draw in (0.0, 0.62, 0.63, 0.999999)] == [0, 0, 2, 2]
-    assert {drawn(shares, draw, top_p=0.4) for draw in (0.0, 0.5, 0.999999)} == {0}
+    assert each(0.0, 0.62, 0.63, 0.999999, top_p=0.6) == [0, 0, 2, 2]
+    assert each(0.0, 0.5, 0.999999, top_p=0.4) == [0, 0, 0]
 
 
-def test_temperature_2_takes_the_square_root_of_the_odds() -> None:
+@pytest.mark.parametrize("library", [mx.array, np.array])
+def test_temperature_2_takes_the_square_root_of_the_odds(library: Library) -> None:
     # 0.8 to 0.2 is 4 to 1; its root is 2 to 1, so the first share ends at 2/3
-    found = [
-        pick(mx.log(mx.array([[0.8, 0.2]])), None, np.array([draw], np.float32), 2.0, 1.0).item()
-        for draw in (0.66, 0.67)
-    ]
-    assert found == [0, 1]
+    logits = library(np.log(np.array([[0.8, 0.2]], np.float32)))
+    draws = [np.array([draw], np.float32) for draw in (0.66, 0.67)]
+    assert [pick(logits, None, draw, 2.0, 1.0).item() for draw in draws] == [0, 1]
 
 
+@pytest.mark.parametrize("top_p", [1.0, 0.9, 0.3])
+def test_numpy_takes_what_mlx_takes(top_p: float) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.normal(0, 3, (500, 300)).astype(np.float32)
+    draws = rng.random(500, np.float32)
+    allowed = rng.random((500, 300)) < 0.3
+    by_mlx, by_numpy = (pick(library(values), allowed, draws, 0.8, top_p) for library in (mx.array, np.array))
+    assert isinstance(by_numpy, np.ndarray)
+    assert by_mlx.tolist() == by_numpy.tolist()
+
+
+@pytest.mark.parametrize("library", [mx.array, np.array])
 @given(st.integers(0, 2**32), st.floats(0, 1, exclude_max=True, width=32), st.sampled_from([1.0, 0.9, 0.1, 1e-6]))
-def test_what_is_taken_is_always_allowed(seed: int, draw: float, top_p: float) -> None:
+def test_what_is_taken_is_always_allowed(library: Library, seed: int, draw: float, top_p: float) -> None:
     rng = np.random.default_rng(seed)
     values = rng.normal(0, 20, (4, 300)).astype(np.float32)
     allowed = rng.random((4, 300)) < 0.02
     allowed[:, rng.integers(300)] = True
-    found = pick(mx.array(values), allowed, np.full(4, draw, np.float32), 1.0, top_p).tolist()
+    found = pick(library(values), allowed, np.full(4, draw, np.float32), 1.0, top_p).tolist()
     assert all(row[token] for row, token in zip(allowed, found))

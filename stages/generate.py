@@ -1,0 +1,317 @@
+"""Write text or music with a base, an adapter, a merged, quantized or exported model.
+
+The text, or one JSON object a line, goes to standard output, and how fast it went to standard error. The same seed
+gives the same text. With --midi a prompt is a request such as "Generate a chorale in G major, 4/4": what is written
+keeps to the grammar of music and becomes MIDI files.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from stages.files import sha256_tree, write_bytes, write_text
+from stages.lora import onnx_runtime
+from stages.lora.generate import encoded, sample
+from stages.lora.model import load, vocabulary_size
+from stages.lora.recipe import RECIPE
+from stages.lora.rows import prompt_and_answer
+from stages.lora.whole import read_object
+from stages.midi import prepare, scoring, tokens, written
+from stages.midi.grammar import Grammar
+from stages.midi.masks import TokenMask
+from stages.midi.vocabulary import MODEL_RESOLUTIONS, Vocabulary
+from stages.midi.writer import write
+from stages.run import StageError
+
+LONGEST = 512  # tokens of a sample, where neither --max-tokens nor the context says less
+ROW_FORMATS = ("text", "messages", "completions", "alpaca")
+REFERENCES = ("lora/", "LoRA:")
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of either kind, ready to sample from."""
+
+    tokenizer: Any
+    vocabulary: int  # logits per token
+    context: int | None  # the most tokens, those of the prompt included; None if the folder doesn't say
+    ends: list[int]
+    sample: Callable[..., list[list[int]]]  # of prompts, masks, and settings as keywords
+
+
+@dataclass(frozen=True)
+class Music:
+    """What is needed to write music: the vocabulary that the model learned, and the format of its rows."""
+
+    vocabulary: Vocabulary
+    format: str
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2."""
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The exit status: 0, 1 for a set-up that can't work, 2 for a wrong command line; either is said in one line."""
+    parser = _parser()
+    options = parser.parse_args(argv)
+    try:
+        if options.midi and options.out is None:
+            parser.error("--midi needs --out FOLDER, where the files go")
+        prompts = _prompts(options.prompt, options.prompts)
+        folder, adapter = _folders(options.model, options.adapter)
+        music = _music(adapter, folder) if options.midi else None
+        _generate(_model(folder, adapter), music, prompts, options)
+    except argparse.ArgumentError as error:
+        parser.error(str(error))
+    except (StageError, OSError) as error:
+        print(f"generate: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> Parser:
+    whole = partial(_number, int, lambda found: found >= 1, "a whole number from 1 on")
+    seed = partial(_number, int, lambda found: found >= 0, "a whole number from 0 on")
+    temperature = partial(_number, float, lambda found: found >= 0, "a number from 0 on")
+    share = partial(_number, float, lambda found: 0 < found <= 1, "a number above 0, and 1 at most")
+    parser = Parser(prog="generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a model folder of MLX or ONNX, or an adapter's lora/UUID or 'LoRA: name'")
+    parser.add_argument("--adapter", type=Path, help="an adapter folder that belongs to the model")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--prompt", action="append", metavar="TEXT", help="may be given several times")
+    given.add_argument("--prompts", type=Path, metavar="FILE", help='.jsonl rows with "prompt", or a prompt per line')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--chat", action="store_true", help="as a user's turn; the default where there is a template")
+    form.add_argument("--raw", action="store_true", help="the model reads the prompt as it is")
+    parser.add_argument("--samples", type=whole, default=1, metavar="N", help="texts per prompt")
+    longest = f"of a text at most; by default {LONGEST}, or what the model's context leaves"
+    parser.add_argument("--max-tokens", type=whole, metavar="N", help=longest)
+    parser.add_argument("--temperature", type=temperature, default=1.0, metavar="T")
+    parser.add_argument("--top-p", type=share, default=0.95, metavar="P")
+    parser.add_argument("--seed", type=seed, default=1, metavar="S")
+    parser.add_argument("--midi", action="store_true", help="prompts are requests for music; needs --out")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="where 1.txt, 2.txt, ... go, and 1.mid, ...")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    return parser
+
+
+def _number(kind: Callable[[str], float], fits: Callable[[float], bool], expected: str, text: str) -> float:
+    """The number that `text` is, if it fits."""
+    try:
+        found = kind(text)
+    except ValueError:
+        found = math.nan
+    if not math.isfinite(found) or not fits(found):
+        raise argparse.ArgumentTypeError(f"{text}, expected {expected}")
+    return found
+
+
+def _prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
+    """The prompts of the command line or of `file`. Raises StageError if one is empty, or the file has none."""
+    if file is None:
+        found = [(f"--prompt {number}", prompt) for number, prompt in enumerate(given or [], start=1)]
+    else:
+        lines = enumerate(file.read_text(encoding="utf-8").split("\n"), start=1)
+        rows = [(f"{file}:{number}", line.removesuffix("\r")) for number, line in lines if line.strip()]
+        found = [(place, _in_row(place, line)) for place, line in rows] if file.suffix == ".jsonl" else rows
+    for place, prompt in found:
+        if not prompt.strip():
+            raise StageError(f"{place} is empty, expected a prompt")
+    if not found:
+        raise StageError(f"{file} has no prompt, expected one per line")
+    return [prompt for _, prompt in found]
+
+
+def _in_row(place: str, line: str) -> str:
+    """The prompt of a row in JSON."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise StageError(f"{place}: not JSON: {error}; a file with a prompt per line must not be a .jsonl") from error
+    prompt = row.get("prompt") if isinstance(row, dict) else None
+    if not isinstance(prompt, str):
+        raise StageError(f'{place}: no prompt, expected {{"prompt": "..."}}')
+    return prompt
+
+
+def _folders(model: str, adapter: Path | None) -> tuple[Path, Path | None]:
+    """The folders of the model and of the adapter on it. Raises StageError if they don't belong together."""
+    folder = Path(model)
+    if folder.is_dir():
+        if adapter is not None:
+            _check_adapter(folder, adapter)
+        return folder, adapter
+    if not model.startswith(REFERENCES):
+        raise StageError(f"{model} is no model folder, and no adapter of the registry: lora/UUID or 'LoRA: name'")
+    if adapter is not None:
+        raise StageError(f"{model} is an adapter already; give --adapter with the folder of a model")
+    from stages.lora import registry
+
+    entry = registry.find(model)  # its base has the hash that the adapter was trained on
+    return entry.base, entry.folder
+
+
+def _check_adapter(folder: Path, adapter: Path) -> None:
+    """Raise StageError if `adapter` says that it was trained on another model than that of `folder`.
+
+    Adapters of one shape fit each other's bases, and write nonsense on them.
+    """
+    if (folder / onnx_runtime.CONFIG).is_file():
+        raise StageError(f"{folder} is an exported model, which takes no --adapter; fuse the adapter, then export")
+    file = adapter / "metadata.json"
+    if not file.is_file():
+        return  # of mlx-lm's own command
+    expected, found = read_object(file).get("baseHash"), sha256_tree(folder)
+    if expected != found:
+        raise StageError(f"{file}: baseHash is {expected}, but {folder} has {found}; give the base it was trained on")
+
+
+def _music(adapter: Path | None, folder: Path) -> Music:
+    """What the model learned of music, from the recipe of the adapter, else from that of its base."""
+    places = [place / RECIPE for place in (adapter, folder) if place is not None]
+    file = next((place for place in places if place.is_file()), None)
+    if file is None:
+        raise StageError(
+            f"{' and '.join(map(str, places))} {'are' if len(places) > 1 else 'is'} missing, and with it the grid of "
+            "the music; --midi needs a model that was trained on rows of midi.prepare"
+        )
+    recipe = read_object(file)
+    resolution, kind = recipe.get("ticks_per_quarter"), recipe.get("format")
+    if resolution not in MODEL_RESOLUTIONS or kind not in ROW_FORMATS:
+        raise StageError(
+            f"{file}: ticks_per_quarter is {resolution!r} and format {kind!r}, expected one of "
+            f"{', '.join(map(str, MODEL_RESOLUTIONS))} and one of {', '.join(ROW_FORMATS)}; prepare and train again"
+        )
+    vocabulary = Vocabulary.model(resolution)
+    if recipe.get("digest") != vocabulary.digest:
+        raise StageError(
+            f"{file}: digest {str(recipe.get('digest'))[:12]}, expected {vocabulary.digest[:12]}: the vocabulary has "
+            "changed; prepare and train again"
+        )
+    return Music(vocabulary, kind)
+
+
+def _model(folder: Path, adapter: Path | None) -> Model:
+    """The model of `folder`, by whichever runtime reads it."""
+    if (folder / onnx_runtime.CONFIG).is_file():
+        about = onnx_runtime.exported(folder)
+        by_onnx = partial(onnx_runtime.sample, folder)
+        return Model(about.tokenizer, about.vocabulary, about.context, sorted(about.ends), by_onnx)
+    loaded = load(folder, adapter)
+    by_mlx = partial(sample, loaded.model, loaded.tokenizer)
+    context = loaded.config.get("max_position_embeddings")
+    return Model(
+        loaded.tokenizer, vocabulary_size(loaded.model), context, sorted(loaded.tokenizer.eos_token_ids), by_mlx
+    )
+
+
+def _generate(model: Model, music: Music | None, prompts: Sequence[str], options: argparse.Namespace) -> None:
+    """Sample, and print and write what was sampled."""
+    texts = [_whole_prompt(prompt, model.tokenizer, music, options) for prompt in prompts]
+    most = _room(model, texts, options.max_tokens)
+    pieces = scoring.pieces(model.tokenizer, music.vocabulary) if music else []
+    masks = _masks(model, music.vocabulary, pieces, most) if music else None
+    started = time.perf_counter()
+    rows = model.sample(
+        [text for text in texts for _ in range(options.samples)],
+        masks,
+        max_tokens=most,
+        temperature=options.temperature,
+        top_p=options.top_p,
+        seed=options.seed,
+    )
+    seconds = time.perf_counter() - started
+    asked = [prompt for prompt in prompts for _ in range(options.samples)]
+    for number, (prompt, row) in enumerate(zip(asked, rows), start=1):
+        if music:
+            text, file = _song(row, pieces, music.vocabulary, options.out / f"{number}.mid")
+        else:
+            text, file = model.tokenizer.decode(row), None
+        if options.out:
+            write_text(options.out / f"{number}.txt", text)
+        ended = music is not None or len(row) < most  # a song always does: the masks see to it
+        found = {"prompt": prompt, "text": text, "tokens": len(row), "ended": ended, "midi": file}
+        print(json.dumps(found, ensure_ascii=False) if options.json else _block(found, number, len(rows)), flush=True)
+    count = sum(map(len, rows))
+    print(f"{len(rows)} samples, {count} tokens: {count / seconds:.0f} tokens per second", file=sys.stderr)
+
+
+def _song(row: Sequence[int], pieces: Sequence[Sequence[int]], vocabulary: Vocabulary, file: Path) -> tuple[str, str]:
+    """The text of the song that model ids spell, and the MIDI file that it is written to."""
+    named = written.named(row, pieces)
+    write_bytes(file, write(tokens.decode(named, vocabulary)))
+    return written.lines(named, vocabulary), str(file)
+
+
+def _whole_prompt(prompt: str, tokenizer: Any, music: Music | None, options: argparse.Namespace) -> str:
+    """All that the model reads before it writes: what stood before the answer in the rows that it learned."""
+    has_template = tokenizer.chat_template is not None
+    if options.chat and not has_template:
+        raise StageError("--chat, but the model has no chat template; give --raw")
+    if options.raw or not (music or has_template):
+        return prompt
+    row = prepare.formatted(music.format, prompt, " ") if music else {"prompt": prompt, "completion": " "}
+    try:
+        return prompt_and_answer(row, tokenizer)[0]
+    except ValueError as error:
+        raise StageError(f"the prompt can't be a user's turn: {error}; or give --raw") from error
+
+
+def _room(model: Model, texts: Sequence[str], wanted: int | None) -> int:
+    """How many tokens a sample may have.
+
+    Raises ArgumentError if a prompt fills the model's context, StageError if there are fewer than `wanted`.
+    """
+    try:
+        longest = max(map(len, encoded(model.tokenizer, texts)))
+    except ValueError as error:
+        raise StageError(f"{error}; give a longer one") from error
+    if model.context is None:
+        return wanted or LONGEST
+    left = model.context - longest
+    if left < 1:
+        raise argparse.ArgumentError(
+            None, f"a prompt of {longest} tokens, but the model's context is {model.context}; shorten it"
+        )
+    if wanted is not None and wanted > left:
+        raise StageError(
+            f"--max-tokens is {wanted}, but the model's context of {model.context} less a prompt of {longest} leaves "
+            f"{left}; lower it"
+        )
+    return wanted or min(LONGEST, left)
+
+
+def _masks(model: Model, vocabulary: Vocabulary, pieces: Sequence[Sequence[int]], most: int) -> TokenMask:
+    """The grammar of music over the ids of the model's tokenizer."""
+    try:
+        masks = TokenMask(Grammar(vocabulary), pieces, model.vocabulary, model.ends)
+    except ValueError as error:
+        raise StageError(f"the model's tokenizer can't write music: {error}") from error
+    if most < masks.minimum:
+        raise StageError(f"--max-tokens leaves {most}, but the shortest song has {masks.minimum}; raise it")
+    return masks
+
+
+def _block(found: dict[str, Any], number: int, count: int) -> str:
+    """A sample for people: its text alone, or below a line that says which of several it is."""
+    text = str(found["text"]).rstrip("\n")
+    if count == 1:
+        return text
+    file = f" -> {found['midi']}" if found["midi"] else ""
+    return f"--- {number}/{count}: {' '.join(found['prompt'].split())[:80]}{file}\n{text}\n"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
