@@ -1,6 +1,7 @@
 """Files that are either whole or absent, and their content hashes."""
 
 import csv
+import glob
 import hashlib
 import io
 import json
@@ -11,6 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 
 @contextmanager
@@ -32,7 +35,8 @@ def replacing(path: Path) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """A temporary folder beside `path`; it takes the place of `path` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    _sweep(path)
+    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}."))
     try:
         yield temporary
         temporary.chmod(0o755)
@@ -40,6 +44,14 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _sweep(path: Path) -> None:
+    """Remove the temporary folders of `path` that processes left behind which are no more: they were killed."""
+    for left in path.parent.glob(f".{glob.escape(path.name)}.*.*"):
+        owner = left.name.removeprefix(f".{path.name}.").partition(".")[0]
+        if left.is_dir() and owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -84,7 +96,21 @@ def sha256(data: bytes) -> str:
 
 
 def sha256_tree(path: Path) -> str:
-    """SHA-256 over the relative names and contents of the files below the folder `path`; names decide the order."""
-    files = {os.fsencode(file.relative_to(path).as_posix()): file for file in path.rglob("*") if file.is_file()}
-    lines = (sha256(files[name].read_bytes()).encode() + b"  " + name + b"\n" for name in sorted(files))
+    """SHA-256 over the relative names and contents of the files below the folder `path`; names decide the order.
+
+    Hidden files don't count: file managers leave theirs in any folder that is looked at.
+    """
+    inside = ((file.relative_to(path), file) for file in path.rglob("*") if file.is_file())
+    files = {
+        os.fsencode(name.as_posix()): file
+        for name, file in inside
+        if not any(part.startswith(".") for part in name.parts)
+    }
+    lines = (sha256_file(files[name]).encode() + b"  " + name + b"\n" for name in sorted(files))
     return sha256(b"".join(lines))
+
+
+def sha256_file(path: Path) -> str:
+    """SHA-256 of what `path` holds; a large file isn't read into memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

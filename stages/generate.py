@@ -6,9 +6,13 @@ keeps to the grammar of music and becomes MIDI files.
 """
 
 import argparse
+import itertools
 import json
 import math
+import re
+import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,9 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
-from stages.files import sha256_tree, write_bytes, write_text
+from stages.files import write_bytes, write_text
 from stages.lora import onnx_runtime
 from stages.lora.generate import encoded, sample
+from stages.lora.metadata import check_pair
 from stages.lora.model import load, vocabulary_size
 from stages.lora.recipe import RECIPE
 from stages.lora.rows import prompt_and_answer
@@ -33,6 +38,7 @@ from stages.run import StageError
 LONGEST = 512  # tokens of a sample, where neither --max-tokens nor the context says less
 ROW_FORMATS = ("text", "messages", "completions", "alpaca")
 REFERENCES = ("lora/", "LoRA:")
+WRITTEN = re.compile(r"[0-9]+\.(txt|mid)")  # what --out gets
 
 
 @dataclass(frozen=True)
@@ -63,13 +69,17 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit status: 0, 1 for a set-up that can't work, 2 for a wrong command line; either is said in one line."""
+    """The exit status: 0, 1 for a set-up that can't work, 2 for a wrong command line, 130 after Ctrl-C.
+
+    Each but 0 is said in one line. What was sampled until then has been printed and written.
+    """
     parser = _parser()
     options = parser.parse_args(argv)
     try:
         if options.midi and options.out is None:
             parser.error("--midi needs --out FOLDER, where the files go")
         prompts = _prompts(options.prompt, options.prompts)
+        _check_unused(options.out)
         folder, adapter = _folders(options.model, options.adapter)
         music = _music(adapter, folder) if options.midi else None
         _generate(_model(folder, adapter), music, prompts, options)
@@ -78,6 +88,9 @@ def main(argv: list[str] | None = None) -> int:
     except (StageError, OSError) as error:
         print(f"generate: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("generate: stopped by SIGINT; what was sampled before is printed and written", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 
@@ -96,6 +109,7 @@ def _parser() -> Parser:
     form.add_argument("--chat", action="store_true", help="as a user's turn; the default where there is a template")
     form.add_argument("--raw", action="store_true", help="the model reads the prompt as it is")
     parser.add_argument("--samples", type=whole, default=1, metavar="N", help="texts per prompt")
+    parser.add_argument("--rows-at-once", type=whole, default=16, metavar="N", help="sampled together; 16 by default")
     longest = f"of a text at most; by default {LONGEST}, or what the model's context leaves"
     parser.add_argument("--max-tokens", type=whole, metavar="N", help=longest)
     parser.add_argument("--temperature", type=temperature, default=1.0, metavar="T")
@@ -123,15 +137,32 @@ def _prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
     if file is None:
         found = [(f"--prompt {number}", prompt) for number, prompt in enumerate(given or [], start=1)]
     else:
-        lines = enumerate(file.read_text(encoding="utf-8").split("\n"), start=1)
+        lines = enumerate(_text(file).split("\n"), start=1)
         rows = [(f"{file}:{number}", line.removesuffix("\r")) for number, line in lines if line.strip()]
         found = [(place, _in_row(place, line)) for place, line in rows] if file.suffix == ".jsonl" else rows
     for place, prompt in found:
         if not prompt.strip():
             raise StageError(f"{place} is empty, expected a prompt")
+        if any("\ud800" <= letter <= "\udfff" for letter in prompt):  # what Python makes of a byte that isn't UTF-8
+            raise StageError(f"{place} isn't valid Unicode, expected UTF-8; write it in UTF-8")
     if not found:
         raise StageError(f"{file} has no prompt, expected one per line")
     return [prompt for _, prompt in found]
+
+
+def _text(file: Path) -> str:
+    """What `file` says, with or without a byte order mark."""
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise StageError(f"{file}: byte {error.start} isn't UTF-8; save the file as UTF-8") from error
+
+
+def _check_unused(out: Path | None) -> None:
+    """Raise StageError if `out` holds samples of an earlier run, which would stand among those of this one."""
+    held = sorted(file.name for file in out.iterdir() if WRITTEN.fullmatch(file.name)) if out and out.is_dir() else []
+    if held:
+        raise StageError(f"{out} holds {held[0]} of an earlier run; give another --out, or remove it")
 
 
 def _in_row(place: str, line: str) -> str:
@@ -170,12 +201,7 @@ def _check_adapter(folder: Path, adapter: Path) -> None:
     """
     if (folder / onnx_runtime.CONFIG).is_file():
         raise StageError(f"{folder} is an exported model, which takes no --adapter; fuse the adapter, then export")
-    file = adapter / "metadata.json"
-    if not file.is_file():
-        return  # of mlx-lm's own command
-    expected, found = read_object(file).get("baseHash"), sha256_tree(folder)
-    if expected != found:
-        raise StageError(f"{file}: baseHash is {expected}, but {folder} has {found}; give the base it was trained on")
+    check_pair(adapter, folder)
 
 
 def _music(adapter: Path | None, folder: Path) -> Music:
@@ -218,11 +244,30 @@ def _model(folder: Path, adapter: Path | None) -> Model:
 
 
 def _generate(model: Model, music: Music | None, prompts: Sequence[str], options: argparse.Namespace) -> None:
-    """Sample, and print and write what was sampled."""
+    """Sample, and print and write what was sampled, a few at a time."""
     texts = [_whole_prompt(prompt, model.tokenizer, music, options) for prompt in prompts]
     most = _room(model, texts, options.max_tokens)
     pieces = scoring.pieces(model.tokenizer, music.vocabulary) if music else []
     masks = _masks(model, music.vocabulary, pieces, most) if music else None
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=options.out).close()  # or it says that nothing can be written there
+    asked = [prompt for prompt in prompts for _ in range(options.samples)]
+    numbers = itertools.count(1)
+
+    def show(rows: list[list[int]]) -> None:
+        for row, number in zip(rows, numbers):
+            if music:
+                text, file = _song(row, pieces, music.vocabulary, options.out / f"{number}.mid")
+            else:
+                text, file = model.tokenizer.decode(row), None
+            if options.out:
+                write_text(options.out / f"{number}.txt", text)
+            ended = music is not None or len(row) < most  # a song always does: the masks see to it
+            found = {"prompt": asked[number - 1], "text": text, "tokens": len(row), "ended": ended, "midi": file}
+            line = json.dumps(found, ensure_ascii=False) if options.json else _block(found, number, len(asked))
+            print(line, flush=True)
+
     started = time.perf_counter()
     rows = model.sample(
         [text for text in texts for _ in range(options.samples)],
@@ -231,21 +276,13 @@ def _generate(model: Model, music: Music | None, prompts: Sequence[str], options
         temperature=options.temperature,
         top_p=options.top_p,
         seed=options.seed,
+        rows_at_once=options.rows_at_once,
+        done=show,
     )
     seconds = time.perf_counter() - started
-    asked = [prompt for prompt in prompts for _ in range(options.samples)]
-    for number, (prompt, row) in enumerate(zip(asked, rows), start=1):
-        if music:
-            text, file = _song(row, pieces, music.vocabulary, options.out / f"{number}.mid")
-        else:
-            text, file = model.tokenizer.decode(row), None
-        if options.out:
-            write_text(options.out / f"{number}.txt", text)
-        ended = music is not None or len(row) < most  # a song always does: the masks see to it
-        found = {"prompt": prompt, "text": text, "tokens": len(row), "ended": ended, "midi": file}
-        print(json.dumps(found, ensure_ascii=False) if options.json else _block(found, number, len(rows)), flush=True)
     count = sum(map(len, rows))
-    print(f"{len(rows)} samples, {count} tokens: {count / seconds:.0f} tokens per second", file=sys.stderr)
+    samples = "1 sample" if len(rows) == 1 else f"{len(rows)} samples"
+    print(f"{samples}, {count} tokens: {count / seconds:.0f} tokens per second", file=sys.stderr)
 
 
 def _song(row: Sequence[int], pieces: Sequence[Sequence[int]], vocabulary: Vocabulary, file: Path) -> tuple[str, str]:

@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any
 
 VARIABLE = "REFRAIN_PROGRESS"
+_gone: list[bool] = []  # whether the reader of standard output went away
+_complete: list[dict[str, object]] = []
 
 
 def for_programs() -> bool:
@@ -25,9 +27,27 @@ def check() -> None:
 
 
 def emit(kind: str, **fields: object) -> None:
-    """One object of the given kind on standard output, if it is for programs."""
-    if for_programs():
+    """One object of the given kind on standard output, if it is for programs and one still listens."""
+    if not for_programs() or _gone:
+        return
+    try:
         print(json.dumps({"type": kind, **fields}, allow_nan=False), flush=True)
+    except BrokenPipeError:  # no reason to end the work
+        _gone.append(True)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it ends
+        print("nobody reads standard output any more: going on without progress", file=sys.stderr)
+
+
+def at_end(**fields: object) -> None:
+    """Have `complete` said with `fields` once the stage is through, metrics file and all."""
+    _complete.append(fields)
+
+
+def complete() -> None:
+    """Say `complete`, if the stage has something to say there."""
+    for fields in _complete:
+        emit("complete", **fields)
+    _complete.clear()
 
 
 class Progress:

@@ -76,11 +76,13 @@ def run(stage: Callable[..., Metrics], argv: list[str] | None = None) -> int:
 
     try:
         progress.check()
+        _end_on_sigterm()
         arguments = {name: options[name] for name in paths}
         arguments |= {name: load(options["params_file"], options[name], hints[name]) for name in sections}
         metrics = stage(**arguments)
         if options["metrics"]:
             write_json(options["metrics"], metrics)
+        progress.complete()
     except (ParamsError, StageError, OSError) as error:
         return _end(stage, str(error), 1)
     except Stopped as stopped:
@@ -88,6 +90,16 @@ def run(stage: Callable[..., Metrics], argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _end(stage, "stopped by SIGINT", 128 + signal.SIGINT)
     return 0
+
+
+def _end_on_sigterm() -> None:
+    """Have SIGTERM end this process as an exception does, so that unfinished files and children go with it."""
+
+    def end(signum: int, _frame: object) -> None:
+        raise Stopped(signum, "stopped by SIGTERM")
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
 
 
 def _end(stage: Callable[..., Metrics], message: str, status: int) -> int:

@@ -1,13 +1,24 @@
 import hashlib
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.files import read_jsonl, replacing, sha256_tree, write_csv, write_json, write_jsonl, write_text
+from stages.files import (
+    read_jsonl,
+    replacing,
+    replacing_folder,
+    sha256_tree,
+    write_csv,
+    write_json,
+    write_jsonl,
+    write_text,
+)
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
@@ -72,3 +83,22 @@ def test_the_hash_of_a_folder_takes_names_that_are_not_utf_8(tmp_path: Path) -> 
     except OSError:
         pytest.skip("this file system takes no such name")
     assert len(sha256_tree(tmp_path)) == 64
+
+
+def test_hidden_files_do_not_change_the_hash_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    before = sha256_tree(tmp_path)
+    (tmp_path / ".DS_Store").write_text("x")
+    assert sha256_tree(tmp_path) == before
+    (tmp_path / "b").write_text("2")
+    assert sha256_tree(tmp_path) != before
+
+
+def test_what_a_killed_process_left_is_swept_and_what_a_living_one_writes_is_not(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True)
+    left, written = tmp_path / f".a.{ended.stdout.strip()}.x", tmp_path / f".a.{os.getpid()}.y"
+    for folder in (left, written):
+        folder.mkdir()
+    with replacing_folder(tmp_path / "a") as folder:
+        (folder / "b").write_text("1")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [written.name, "a"]

@@ -136,15 +136,48 @@ def test_a_stage_that_a_signal_ends_says_where_it_stands(tmp_path: Path, signum:
     assert process.returncode == status
 
 
-def test_ctrl_c_ends_any_stage_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_any_stage_in_one_line(tmp_path: Path, signum: int, status: int) -> None:
     line = [sys.executable, "-c", WAIT, "hang", str(tmp_path)]
     with subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout
         assert process.stderr
         assert process.stdout.readline() == "ready\n"
-        process.send_signal(signal.SIGINT)
-        assert process.stderr.read() == "hang: stopped by SIGINT\n"
-    assert process.returncode == 130
+        process.send_signal(signum)
+        assert process.stderr.read() == f"hang: stopped by {signal.Signals(signum).name}\n"
+    assert process.returncode == status
+
+
+TALK = """
+import sys
+from pathlib import Path
+from stages import progress
+from stages.run import run
+
+def talk(folder: Path):
+    for step in range(20000):
+        progress.emit("progress", step=step)
+    (folder / "through").touch()
+    progress.at_end(adapter_path="x")
+    return {}
+
+sys.exit(run(talk, [sys.argv[1]]))
+"""
+
+
+def test_a_listener_that_goes_away_does_not_end_the_work(tmp_path: Path) -> None:
+    line = [sys.executable, "-c", TALK, str(tmp_path)]
+    environment = os.environ | {"REFRAIN_PROGRESS": "json"}
+    with subprocess.Popen(
+        line, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        assert json.loads(process.stdout.readline())["step"] == 0
+        process.stdout.close()
+        assert process.stderr.read() == "nobody reads standard output any more: going on without progress\n"
+    assert process.returncode == 0
+    assert (tmp_path / "through").exists()
 
 
 def test_signals_are_as_before_once_the_block_ends() -> None:

@@ -75,6 +75,18 @@ def write(folder: Path, model: Network, params: LoraParams) -> None:
     write_json(folder / "adapter_config.json", config)
 
 
+def settings(params: LoraParams) -> dict[str, Any]:
+    """What metadata.json says of `params`; whole modules have no rank, scale or dropout."""
+    low_rank = params.fine_tune != "full"
+    return {
+        "fineTuneType": params.fine_tune,
+        "rank": params.rank if low_rank else None,
+        "alpha": params.multiplier() * params.rank if low_rank else None,
+        "scale": params.multiplier() if low_rank else None,
+        "dropout": params.dropout if low_rank else None,
+    }
+
+
 def adaptable(model: Network, fine_tune: Literal["lora", "dora", "full"] = "lora") -> Sequence[str]:
     """Names, relative to a layer, of the modules that can be trained so."""
     import mlx.nn as nn

@@ -1,16 +1,19 @@
 """Make the model that adapters start from: a tiny one of Qwen2's architecture, trained here, or one from the hub."""
 
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from stages import progress
 from stages.files import replacing_folder, write_json
-from stages.lora import blas, loop, tokenizer
+from stages.lora import blas, checkpoints, loop, tokenizer
 from stages.lora.curve import draw
 from stages.lora.metadata import write_origin
 from stages.lora.recipe import pass_on_recipe
-from stages.lora.rows import check_enough, read, texts
+from stages.lora.rows import check_enough, count, read, texts
 from stages.params import Params
 from stages.run import StageError, run
 
@@ -64,6 +67,7 @@ def base(dataset: Path, model: Path, loss: Path, curve: Path, speed: Path, param
 
 def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, dict[str, object]]:
     """Make, pretrain and write the tiny model; how its training went."""
+    checkpoints.wanted()  # a wrong word is said before anything is read
     if params.gradient_checkpointing:
         blas.walk_in_depth()
     blas_name = blas.load()
@@ -72,26 +76,32 @@ def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, 
     from mlx_lm.utils import save_model
     from transformers import AutoTokenizer
 
-    with replacing_folder(model) as folder:
-        size = _write_tokenizer(dataset, folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        files = Path(scratch)
+        size = _write_tokenizer(dataset, files)
         config = tiny_config(params, size)
-        write_json(folder / "config.json", config)
+        write_json(files / "config.json", config)
         ends = [config["eos_token_id"], config["pad_token_id"]]
-        write_json(folder / "generation_config.json", {"eos_token_id": ends, "pad_token_id": config["pad_token_id"]})
-        words = AutoTokenizer.from_pretrained(folder)
-        train, refused = read(dataset / "train.jsonl", words, params.row_tokens, params.long_rows, params.mask_prompt)
-        valid, _ = read(dataset / "valid.jsonl", words, params.row_tokens, params.long_rows, params.mask_prompt)
+        write_json(files / "generation_config.json", {"eos_token_id": ends, "pad_token_id": config["pad_token_id"]})
+        words = AutoTokenizer.from_pretrained(files)
+        limits = (params.row_tokens, params.long_rows, params.mask_prompt)
+        train, refused = read(dataset / "train.jsonl", words, *limits)
+        valid, unused = read(dataset / "valid.jsonl", words, *limits)
         check_enough(dataset, train, valid)
+        counts = count(train, valid, refused, unused)
         mx.random.seed(params.seed)
         network = qwen2.Model(qwen2.ModelArgs.from_dict(config))
         _initialise(network, params)
         fitted = loop.fit(network, train, valid, params)
-        save_model(folder, network)
-        write_origin(folder, TINY, None, [])
-        pass_on_recipe(dataset, folder)
+        with replacing_folder(model) as folder:
+            shutil.copytree(files, folder, dirs_exist_ok=True)
+            save_model(folder, network)
+            write_origin(folder, TINY, None, [])
+            pass_on_recipe(dataset, folder)
+    progress.at_end(adapter_path=model.as_posix())
     return fitted, {
         **fitted.metrics(),
-        "rows": {"train": len(train), "valid": len(valid), **refused},
+        "rows": counts,
         "parameters": loop.trainable(network),
         "vocabulary": size,
         "blas": blas_name,

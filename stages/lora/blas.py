@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +56,17 @@ def load() -> str:
         )
     _interleave()
     return name or REFERENCE
+
+
+def device() -> str:
+    """What mlx computes on, with a card's name: another one rounds otherwise."""
+    import mlx.core as mx
+
+    found = mx.default_device()
+    if found.type == mx.DeviceType.cpu:
+        return str(found)
+    info: Mapping[str, object] = mx.device_info(found)
+    return " ".join([str(found), *(str(info[key]) for key in ("device_name", "architecture") if key in info)])
 
 
 def walk_in_depth() -> None:

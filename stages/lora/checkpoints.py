@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from stages import store
+from stages.files import sha256_file
 from stages.run import StageError
 
 Arrays = Mapping[str, Any]  # mlx arrays by name
@@ -93,20 +94,20 @@ class Checkpoints:
         """The checkpoint of `step`; None if there is none or, aloud, if it is damaged."""
         import mlx.core as mx
 
-        found = self._files().get(step)
-        if found is None:
-            return None
-        path, expected = found
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest != expected:
+        for path, expected in self._files().get(step, ()):
+            try:
+                whole = sha256_file(path) == expected
+            except OSError as error:
+                print(f"checkpoint {step} can't be read and is skipped: {error}", file=sys.stderr)
+                continue
+            if whole:
+                loaded: Any = mx.load(str(path), return_metadata=True)
+                arrays, header = loaded
+                mx.eval(arrays)  # mlx reads a file when a number is needed, and by then it may be gone
+                return Checkpoint(step, arrays, json.loads(header["state"]))
             print(f"checkpoint {step} is damaged and skipped: {path}", file=sys.stderr)
-            path.unlink()
-            return None
-        loaded: Any = mx.load(str(path), return_metadata=True)
-        arrays, header = loaded
-        mx.eval(arrays)  # mlx reads a file when a number is needed, and by then it may be gone
-        return Checkpoint(step, arrays, json.loads(header["state"]))
+            path.unlink(missing_ok=True)
+        return None
 
     def newest(self, most: int | None = None) -> Checkpoint | None:
         """The newest whole checkpoint, of step `most` at the latest; None if there is none."""
@@ -119,14 +120,19 @@ class Checkpoints:
 
     def drop(self, unwanted: Callable[[int], bool]) -> None:
         """Remove the checkpoints of the steps that are `unwanted`."""
-        for step, (path, _) in self._files().items():
-            if unwanted(step):
-                path.unlink(missing_ok=True)
+        for step, files in self._files().items():
+            for path, _ in files:
+                if unwanted(step):
+                    path.unlink(missing_ok=True)
 
-    def _files(self) -> dict[int, tuple[Path, str]]:
-        """Path and hash by step."""
-        named = ((path, NAME.fullmatch(path.name)) for path in self.folder.iterdir())
-        return {int(match[1]): (path, match[2]) for path, match in named if match}
+    def _files(self) -> dict[int, list[tuple[Path, str]]]:
+        """Path and hash by step; two of one step if a run was killed after it had written the second."""
+        found: dict[int, list[tuple[Path, str]]] = {}
+        for path in sorted(self.folder.iterdir()):
+            match = NAME.fullmatch(path.name)
+            if match:
+                found.setdefault(int(match[1]), []).append((path, match[2]))
+        return found
 
 
 class _Hashed:

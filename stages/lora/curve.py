@@ -42,8 +42,11 @@ def draw(points: Sequence[Point], start_loss: float | None, path: Path, publishe
         valid = first + [(point.step, point.valid_loss) for point in points]
         axes.plot(*zip(*valid), color=VALID, marker="o", markersize=3, label="validation rows")
         axes.fill_between([], [], color=RATE, alpha=0.5, label="learning rate")
-        axes.set_ylim(top=2.2 * valid[-1][1])  # the first steps fall from far above and would flatten all that follows
-        axes.legend(frameon=False, loc="upper right")
+        if max(loss for _, loss in valid) > 2.2 * valid[-1][1]:
+            axes.set_ylim(top=2.2 * valid[-1][1])  # what falls from far above would flatten all that follows
+        else:
+            axes.margins(y=0.25)
+        axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
         chosen = next((point for point in valid if point[0] == published), valid[-1])
         if published is not None and chosen[0] == published:
             axes.plot(*chosen, color=VALID, marker="o", markersize=8, fillstyle="none")

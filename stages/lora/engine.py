@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from stages.lora import batches, dropout, kernels, packing
@@ -35,7 +36,7 @@ class StepParams(Params):
     weight_decay: float = Field(ge=0)
     clip: float = Field(gt=0)  # longest gradient; a longer one is shortened to it
     gradient_checkpointing: bool  # less memory, about a third more time
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, lt=1 << 63)
 
 
 class Engine:
@@ -100,7 +101,7 @@ class Engine:
         total: Tree | None = None
         for micro, lines in enumerate(step):
             with mx.stream(self.streams[micro % len(self.streams)]):
-                key = mx.random.key((self.params.seed << 40) + (number << 12) + micro)
+                key = mx.random.key(_seed(self.params.seed, number, micro))
                 given = self._arrays(lines, self.params.batch_rows)
                 loss, gradient = self.gradients[micro % len(self.streams)](self.weights, key, given)
             losses.append(loss)
@@ -189,6 +190,11 @@ class Engine:
         return {name: mx.array(laid[name]) for name in needed}
 
 
+def _seed(*numbers: int) -> int:
+    """One seed of 64 bits from several numbers."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
 def packed_width(model: Network, params: StepParams) -> int | None:
     """Positions of a line that rows share; None if each has a line of its own."""
     return batches.width(params.row_tokens) if params.packing and packing.fits(model) else None
@@ -224,18 +230,19 @@ def _gradient_checkpointing(model: Network, wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    kind = type(model.layers[0])
-    forward: Callable[..., Array] = kind.__call__
+    forwards: dict[Any, Callable[..., Array]] = {type(layer): type(layer).__call__ for layer in model.layers}
 
     def checkpointed(layer: Network, *given: Any, **named: Any) -> Array:
         def inner(weights: Tree, *given: Any) -> Array:
             layer.update(weights)
-            return forward(layer, *given, **named)
+            return forwards[type(layer)](layer, *given, **named)
 
         return mx.checkpoint(inner)(layer.trainable_parameters(), *given)
 
-    kind.__call__ = checkpointed
+    for kind in forwards:
+        kind.__call__ = checkpointed
     try:
         yield
     finally:
-        kind.__call__ = forward
+        for kind, forward in forwards.items():
+            kind.__call__ = forward

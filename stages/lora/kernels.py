@@ -23,7 +23,7 @@ def in_place(model: Network) -> Iterator[Callable[[Array, Array], Array]]:
 
     Gives the cross-entropy to use: from logits [..., vocabulary] and ids [...] to nats [...].
     """
-    if not _wanted(model):
+    if not wanted(model):
         yield _plain_cross_entropy
         return
     module: Any = sys.modules[type(model).__module__]  # each architecture of mlx-lm is a module with these names in it
@@ -39,7 +39,7 @@ def in_place(model: Network) -> Iterator[Callable[[Array, Array], Array]]:
             setattr(module, name, function)
 
 
-def _wanted(model: Network) -> bool:
+def wanted(model: Network) -> bool:
     """Whether mlx computes on a Linux CPU, and no weight of `model` has 16 bits: too few for the series below."""
     import mlx.core as mx
     from mlx.utils import tree_flatten

@@ -23,7 +23,7 @@ from stages.files import write_csv
 from stages.lora import batches, blas, checkpoints, memory
 from stages.lora.checkpoints import Checkpoint, Checkpoints
 from stages.lora.engine import Batch, Engine, Network, StepParams, packed_width, stream_count
-from stages.lora.guard import WINDOW, RecoverParams, trouble
+from stages.lora.guard import LASTS, WINDOW, RecoverParams, Trouble, trouble
 from stages.lora.rows import Row, spread
 from stages.progress import Progress
 from stages.run import StageError, Stopped, signals
@@ -158,7 +158,10 @@ def fit(
     """
     import mlx.core as mx
 
+    checkpoints.wanted()  # a wrong word is said before anything is computed
     plan = _Plan(train, params, packed_width(model, params))
+    if params.packing and plan.packed is None:
+        print("packing: rows can't be packed for this architecture; rows of like length go together", file=sys.stderr)
     asked = params.publish if isinstance(params.publish, int) else 0
     if asked > plan.total:
         raise StageError(f"publish is step {asked}, but training has {plan.total}; choose last, best, or one of them")
@@ -226,7 +229,7 @@ def key(model: Network, train: Sequence[Row], valid: Sequence[Row], params: FitP
         weights.hexdigest(),
         [seen.hexdigest() for seen in rows],
         code_digest(__name__),
-        [blas.load(), str(mx.default_device()), platform.machine()],
+        [blas.load(), blas.device(), platform.machine()],
         {package: version(package) for package in ("mlx", "mlx-lm", "numpy")},
     )
 
@@ -285,14 +288,12 @@ class _Training:
             self.kept.drop(lambda _: True)
         found = self.kept.newest() if wanted == "auto" else None
         if isinstance(wanted, int):
-            there = self.kept.steps()
             found = self.kept.load(wanted)
             if found is None:
-                saved = ", ".join(map(str, there)) or "none"
+                saved = ", ".join(map(str, self.kept.steps())) or "none"
                 raise StageError(
                     f"{checkpoints.VARIABLE} is {wanted}, but the checkpoints of this training are: {saved}"
                 )
-            self.kept.drop(lambda step: step > wanted)
         if found is None:
             self.state = State(self.engine.evaluate(self.held_out))
             if not math.isfinite(self.state.start_loss):
@@ -309,8 +310,19 @@ class _Training:
 
     def finish(self) -> None:
         """Train to the last step, or to the end of patience."""
-        with Progress(self.total, self.state.step) as shown:
-            while not self._over():
+        self._train(self.total)
+        if self.warm:
+            spent = time.perf_counter() - self.started
+            print(
+                f"{self.state.step} steps, {self.state.tokens} target tokens: {self.speed():.0f} tokens/s; "
+                f"{self.saving / spent:.1%} of {spent:.0f} s went into checkpoints",
+                file=sys.stderr,
+            )
+
+    def _train(self, until: int) -> None:
+        """Train up to the step `until`, or to the end of patience."""
+        with Progress(until, self.state.step) as shown:
+            while self.state.step < until and not self._over():
                 step = self.state.step + 1
                 began = time.perf_counter()
                 summed, tokens, norm = self._step(step)
@@ -323,7 +335,7 @@ class _Training:
                     due = step % self.params.evaluate_every == 0 or step == self.total
                     wrong = self._evaluate(norm, shown) if due else None
                 if wrong is None and (self._due() or self.caught) and not self.engine.finite():
-                    wrong = "a weight is no longer a number"
+                    wrong = Trouble("a weight is no longer a number")
                 if wrong is not None:
                     self._go_back(step, wrong)
                     shown.back_to(self.state.step)
@@ -331,18 +343,7 @@ class _Training:
                 shown.step(step, summed / tokens, self.speed())
                 if self._due() or self.caught:
                     self._save()
-                if self.caught:
-                    raise Stopped(
-                        self.caught[0], f"stopped after step {step} of {self.total}; run it again to go on from there"
-                    )
-        spent = time.perf_counter() - self.started
-        if not self.warm:
-            return
-        print(
-            f"{self.state.step} steps, {self.state.tokens} target tokens: {self.speed():.0f} tokens/s; "
-            f"{self.saving / spent:.1%} of {spent:.0f} s went into checkpoints",
-            file=sys.stderr,
-        )
+                self._heed(f"stopped after step {step} of {until}")
 
     def publish(self) -> Fitted:
         """Put the weights of the checkpoint to publish in place."""
@@ -359,6 +360,7 @@ class _Training:
         if loss is None:
             loss = self.engine.evaluate(self.held_out)
         self._prune(end, step)
+        self._heed(f"trained, with the checkpoint of step {step} to publish")
         return Fitted(
             end,
             self.total,
@@ -373,6 +375,11 @@ class _Training:
     def speed(self) -> float:
         """Target tokens per second so far; 0 before it is known."""
         return self.tokens / self.seconds if self.seconds else 0.0
+
+    def _heed(self, where: str) -> None:
+        """Stop if a signal asked for it; `where` says how far training is."""
+        if self.caught:
+            raise Stopped(self.caught[0], f"{where}; run it again to go on from there")
 
     def _over(self) -> bool:
         patience = self.params.patience
@@ -397,12 +404,12 @@ class _Training:
             losses=(*state.losses, summed / tokens)[-WINDOW:],
         )
 
-    def _evaluate(self, norm: float, shown: Progress) -> str | None:
+    def _evaluate(self, norm: float, shown: Progress) -> Trouble | None:
         """Add a point to the loss table; what is wrong with it, if anything."""
         state = self.state
         loss = self.engine.evaluate(self.held_out)
         if not math.isfinite(loss):
-            return f"the validation loss is {loss:g}"
+            return Trouble(f"the validation loss is {loss:g}")
         shown.validation(loss)
         rate = rate_at(state.step, self.total, self.params) * self._lowered(state.step)
         point = Point(state.step, state.tokens, state.since_loss / state.since_tokens, loss, rate, norm)
@@ -430,26 +437,30 @@ class _Training:
     def _prune(self, state: State, published: int | None) -> None:
         """Keep the first checkpoint, the newest ones, the one to go back to, and the one to publish."""
         best = state.best()
-        needed = {0, published, state.step // self.params.save_every * self.params.save_every}
+        needed = {0, published, self._saved_before(state.step + 1, 1), self._saved_before(state.step + 1, LASTS)}
         needed |= {best.step} if best and self.params.publish == "best" else set()
         newest = self.kept.steps()[-self.params.keep :]
         self.kept.drop(lambda step: step not in needed and step not in newest)
 
-    def _go_back(self, step: int, wrong: str) -> None:
+    def _go_back(self, step: int, wrong: Trouble) -> None:
         """After `step` went `wrong`, go on from the last good checkpoint with a lower rate."""
         recover = self.params.recover
         lowered = self.state.lowered
         rate = rate_at(step, self.total, self.params) * self._lowered(step)
         if len(lowered) >= recover.times:
             raise StageError(
-                f"{wrong} at step {step} of {self.total}, with rate {rate:.2g}, after the rate was lowered "
+                f"{wrong.reason} at step {step} of {self.total}, with rate {rate:.2g}, after the rate was lowered "
                 f"{len(lowered)} times; lower learning_rate (now {self.params.learning_rate:g}) or clip "
                 f"(now {self.params.clip:g}), or look at the rows"
             )
-        back = (step - 1) // self.params.save_every * self.params.save_every
-        print(f"{wrong} at step {step}: back to step {back}, with {recover.rate:g} of the rate", file=sys.stderr)
+        back = self._saved_before(step, wrong.steps)
+        print(f"{wrong.reason} at step {step}: back to step {back}, with {recover.rate:g} of the rate", file=sys.stderr)
         self.kept.drop(lambda saved: saved > back)
         self._take(self._newest(back), (*lowered, back))
+
+    def _saved_before(self, step: int, steps: int) -> int:
+        """The last regular checkpoint before the `steps` steps that end with `step`; 0 is the first."""
+        return max(step - steps, 0) // self.params.save_every * self.params.save_every
 
     def _newest(self, most: int) -> Checkpoint:
         found = self.kept.newest(most)
@@ -471,7 +482,8 @@ class _Training:
             self.state = replace(self.state, lowered=lowered)
 
     def _replay(self, step: int, lowered: tuple[int, ...]) -> None:
-        """Put the weights after `step` in place, computing again what no checkpoint holds."""
+        """Put the weights after `step` in place; what no checkpoint holds is computed again, as it was, and kept."""
         self._take(self._newest(step), lowered)
-        for number in range(self.state.step + 1, step + 1):
-            self._step(number)
+        if self.state.step < step:
+            print(f"no checkpoint of step {step} is left: computing it again from {self.state.step}", file=sys.stderr)
+            self._train(step)

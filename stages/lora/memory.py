@@ -296,7 +296,7 @@ def _shape(model: Network) -> _Shape | None:
         layers=len(layers) - _lowest(layers, trainable),
         ranks=sum(module.lora_a.shape[-1] for module in adapted),
         dropped=sum(inputs),
-        foreign=not kernels._wanted(model),
+        foreign=not kernels.wanted(model),
         deep=mx.default_device().type != mx.DeviceType.cpu or int(os.environ.get("MLX_BFS_MAX_WIDTH", "20")) <= 20,
     )
 

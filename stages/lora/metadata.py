@@ -1,7 +1,6 @@
 """What an adapter is and what it was made from: metadata.json of its folder, without a time, so that bytes repeat."""
 
 import json
-from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from platform import python_version
@@ -9,6 +8,7 @@ from typing import Any
 
 from stages.files import sha256_tree, write_json
 from stages.lora.recipe import recipe_hash
+from stages.run import StageError
 
 ORIGIN = "origin.json"  # in a model folder: where its weights come from
 
@@ -30,8 +30,25 @@ def write_origin(model: Path, source: str, revision: str | None, adapters: list[
     write_json(model / ORIGIN, {"source": source, "revision": revision, "adapters": adapters})
 
 
-def describe(base: Path, dataset: Path, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The metadata of the adapter `name` for `base`, trained on `dataset`; `settings` are those of its training."""
+def check_pair(adapter: Path, base: Path, found: str | None = None) -> None:
+    """Raise StageError if the adapter folder `adapter` says that it was trained on another base than `base`.
+
+    `found` is the hash of `base` where it is known already. An adapter without metadata, such as one of mlx-lm's own,
+    is taken at its word.
+    """
+    path = adapter / "metadata.json"
+    expected = json.loads(path.read_text(encoding="utf-8")).get("baseHash") if path.is_file() else None
+    if expected is not None and (found or sha256_tree(base)) != expected:
+        raise StageError(
+            f"{path}: baseHash is {expected[:16]}..., but {base} has another; give the base that it was trained on"
+        )
+
+
+def describe(base: Path, dataset: Path, name: str) -> dict[str, Any]:
+    """What the adapter `name` is made from, as it is now: `base`, `dataset` and what computes.
+
+    Hashes are of whole folders, so that a folder that changes later shows.
+    """
     came = origin(base)
     return {
         "adapterName": name,
@@ -42,9 +59,6 @@ def describe(base: Path, dataset: Path, name: str, settings: Mapping[str, Any]) 
         "trainingDataset": dataset.as_posix(),
         "datasetHash": sha256_tree(dataset),
         "recipeHash": recipe_hash(dataset),
-        **settings,
-        "versions": {
-            **{package: version(package) for package in ("mlx", "mlx-lm", "numpy")},
-            "python": python_version(),
-        },
+        "versions": {package: version(package) for package in ("mlx", "mlx-lm", "numpy")}
+        | {"python": python_version()},
     }

@@ -1,6 +1,7 @@
 """Rows of a jsonl file as token ids, and which of them are targets, in any of the formats that mlx-lm users write."""
 
 import json
+import reprlib
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -87,6 +88,14 @@ def check_enough(dataset: Path, train: Sequence[Row], valid: Sequence[Row]) -> N
         )
 
 
+def count(
+    train: Sequence[Row], valid: Sequence[Row], refused: Mapping[str, int], unused: Mapping[str, int]
+) -> dict[str, object]:
+    """For the metrics: how many rows there are, and what was refused or cut of each file, by reason."""
+    both = {"train": len(train), "valid": len(valid), "valid_in_train": shared(train, valid)}
+    return {**both, "refused_or_cut": {"train": dict(sorted(refused.items())), "valid": dict(sorted(unused.items()))}}
+
+
 def shared(train: Sequence[Row], valid: Sequence[Row]) -> int:
     """How many rows of `valid` are in `train` as well: their loss says what was learned by heart. Said aloud if any."""
     known = {row.ids.tobytes() for row in train}
@@ -119,10 +128,13 @@ def prompt_and_answer(row: Json, tokenizer: Tokenizer) -> tuple[str, str]:
         case {"prompt": str(prompt), "completion": str(answer)}:
             return _chat(tokenizer, [_message("user", prompt)], _message("assistant", answer))
         case {"instruction": str(instruction), "output": str(answer)}:
-            user = "\n\n".join(part for part in (instruction, row.get("input")) if part)
-            system = [_message("system", row["system"])] if row.get("system") else []
-            return _chat(tokenizer, [*system, _message("user", user)], _message("assistant", answer))
-    raise ValueError(f"keys {', '.join(row)}, expected {FORMATS}")
+            given, about = row.get("input") or "", row.get("system") or ""
+            if isinstance(given, str) and isinstance(about, str):
+                user = "\n\n".join(part for part in (instruction, given) if part)
+                system = [_message("system", about)] if about else []
+                return _chat(tokenizer, [*system, _message("user", user)], _message("assistant", answer))
+    kinds = ", ".join(f"{key} ({type(value).__name__})" for key, value in row.items())
+    raise ValueError(f"keys {kinds or 'none'}, expected {FORMATS}, each a text")
 
 
 def _message(role: str, content: str) -> dict[str, str]:
@@ -130,10 +142,20 @@ def _message(role: str, content: str) -> dict[str, str]:
 
 
 def _chat(tokenizer: Tokenizer, before: Sequence[Json], last: Json) -> tuple[str, str]:
+    from jinja2 import TemplateError
+
     if tokenizer.chat_template is None:
         raise ValueError("a chat, but the base has no chat template; write text rows")
-    whole: str = tokenizer.apply_chat_template([*before, last], tokenize=False)
-    prompt: str = tokenizer.apply_chat_template(before, tokenize=False, add_generation_prompt=True)
+    for message in before:
+        match message:
+            case {"role": str(), "content": str()}:
+                continue
+        raise ValueError(f"a message is {reprlib.repr(message)}, expected role and content, each a text")
+    try:
+        whole: str = tokenizer.apply_chat_template([*before, last], tokenize=False)
+        prompt: str = tokenizer.apply_chat_template(before, tokenize=False, add_generation_prompt=True)
+    except TemplateError as error:
+        raise ValueError(f"the chat template refuses it: {error}") from error
     if not whole.startswith(prompt):
         raise ValueError("the chat template changes the prompt once an answer follows; write text rows")
     return prompt, whole[len(prompt) :]
@@ -141,16 +163,18 @@ def _chat(tokenizer: Tokenizer, before: Sequence[Json], last: Json) -> tuple[str
 
 def texts(path: Path, tokenizer: Tokenizer) -> Iterator[tuple[str, str]]:
     """Prompt and answer of each row of `path`. Raises StageError, naming file and line, for a line that isn't a row."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line:
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json.loads(line.decode())
             if not isinstance(row, dict):
                 raise ValueError(f"{type(row).__name__}, expected an object")
-            yield prompt_and_answer(row, tokenizer)
+            parts = prompt_and_answer(row, tokenizer)
+            "".join(parts).encode()  # half a surrogate pair is JSON, but no text
         except ValueError as error:
             raise StageError(f"{path}:{number}: {error}") from error
+        yield parts
 
 
 def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> list[NDArray[np.int32]]:

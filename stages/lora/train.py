@@ -1,15 +1,16 @@
 """Train a LoRA adapter on a base."""
 
+import sys
 from pathlib import Path
 
 from stages import progress
 from stages.files import replacing_folder, write_json
 from stages.lora import adapter as lora
-from stages.lora import blas, loop, metadata
+from stages.lora import blas, checkpoints, loop, metadata
 from stages.lora.curve import draw
 from stages.lora.model import load
 from stages.lora.recipe import pass_on_recipe
-from stages.lora.rows import check_enough, read, shared
+from stages.lora.rows import check_enough, count, read
 from stages.run import run
 
 
@@ -27,50 +28,50 @@ def train(
     goes on from its last checkpoint (see loop.py).
     Raises StageError if a setting doesn't fit the base, if too few rows are left, or if the loss goes wrong.
     """
+    checkpoints.wanted()  # a wrong word is said before anything is read
     if params.gradient_checkpointing:
         blas.walk_in_depth()
+    about = metadata.describe(base, dataset, adapter.resolve().parent.name)  # as they are now, before they are read
     loaded = load(base)
     import mlx.core as mx
 
     model = loaded.model
     if mx.default_device().type == mx.DeviceType.cpu:
         model.set_dtype(mx.float32)
+        if "quantization" in loaded.config:
+            print("a quantized base trains some ten times slower on a CPU than one in 32 bits", file=sys.stderr)
     limits = (params.row_tokens, params.long_rows, params.mask_prompt)
     rows, refused = read(dataset / "train.jsonl", loaded.tokenizer, *limits)
-    held_out, _ = read(dataset / "valid.jsonl", loaded.tokenizer, *limits)
+    held_out, unused = read(dataset / "valid.jsonl", loaded.tokenizer, *limits)
     check_enough(dataset, rows, held_out)
+    counts = count(rows, held_out, refused, unused)
     mx.random.seed(params.seed)
     adapted = lora.apply(model, params)
     fitted = loop.fit(model, rows, held_out, params)
-    parameters = loop.trainable(model)
     settings = {
-        "fineTuneType": params.fine_tune,
-        "rank": params.rank,
-        "alpha": params.multiplier() * params.rank,
-        "scale": params.multiplier(),
-        "dropout": params.dropout,
-        "epochs": fitted.epochs,
+        **lora.settings(params),
+        "epochs": fitted.epochs * fitted.published / fitted.state.step,
         "learningRate": params.learning_rate,
         "batchSize": params.batch_rows * params.accumulation,
         "trainingSteps": fitted.published,
         "finalLoss": fitted.valid_loss,
         "layerCount": len(model.layers),
-        "parameterCount": parameters,
+        "parameterCount": loop.trainable(model),
         "blas": loaded.blas,
     }
     with replacing_folder(adapter) as folder:
         lora.write(folder, model, params)
-        write_json(folder / "metadata.json", metadata.describe(base, dataset, adapter.parent.name, settings))
+        write_json(folder / "metadata.json", about | settings)
         pass_on_recipe(dataset, folder)
     loop.write_points(loss, fitted.points)
     loop.write_speeds(speed, fitted.state.speeds)
     draw(fitted.points, fitted.state.start_loss, curve, fitted.published)
-    progress.emit("complete", adapter_path=adapter.as_posix())
+    progress.at_end(adapter_path=adapter.as_posix())
     return {
         **fitted.metrics(),
-        "rows": {"train": len(rows), "valid": len(held_out), "valid_in_train": shared(rows, held_out), **refused},
+        "rows": counts,
         "modules": len(adapted),
-        "parameters": parameters,
+        "parameters": loop.trainable(model),
         "blas": loaded.blas,
     }
 

@@ -1,3 +1,6 @@
+import re
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +18,10 @@ from mlx_lm.models import llama, qwen2  # noqa: E402
 from mlx_lm.tuner.utils import linear_to_lora_layers  # noqa: E402
 
 from stages.lora import loop, memory  # noqa: E402
+from stages.lora.engine import Engine  # noqa: E402
 from stages.lora.rows import Row  # noqa: E402
+from stages.run import StageError  # noqa: E402
+from tests.conftest import ROOT  # noqa: E402
 from tests.lora.test_loop import params as fit_params  # noqa: E402
 
 KEYS = ["self_attn.q_proj", "self_attn.v_proj", "mlp.down_proj"]
@@ -229,3 +235,65 @@ def test_out_of_memory_is_recognised(error: BaseException) -> None:
 )
 def test_other_errors_are_not_taken_for_it(error: BaseException) -> None:
     assert not memory.is_out_of_memory(error)
+
+
+PEAK = """
+import sys
+from stages.lora import blas
+if sys.argv[1] == "true":
+    blas.walk_in_depth()
+blas.load()
+import mlx.core as mx
+from stages.lora.engine import Engine, stream_count
+from tests.lora.test_loop import counting_rows, params
+from tests.lora.test_memory import network
+settings = params(batch_rows=8, row_tokens=96, gradient_checkpointing=sys.argv[1] == "true")
+model = network(vocabulary=128, layers=12)
+held = mx.get_active_memory()
+with Engine(model, settings, 1) as engine:
+    engine.step(1, [[[row] for row in counting_rows(8)]], 1e-3)
+print(mx.get_peak_memory() - held)
+"""
+
+
+def test_gradient_checkpointing_spares_memory_on_a_cpu() -> None:
+    peaks = {}
+    for wanted in ("false", "true"):  # each in a process of its own: mlx reads how to walk the graph once
+        line = [sys.executable, "-c", PEAK, wanted]
+        done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=True)
+        peaks[wanted] = int(done.stdout)
+    assert peaks["true"] < 0.6 * peaks["false"]
+
+
+def test_what_is_expected_is_said_before_the_first_step(capsys: pytest.CaptureFixture[str]) -> None:
+    model = network()
+    memory.tell(model, settings(), estimated(model, settings()))
+    assert re.fullmatch(
+        r"memory: training takes about \d+ MB beside the model, [\d.]+ [GM]B are free\n", capsys.readouterr().err
+    )
+
+
+def test_out_of_memory_names_the_settings_and_what_to_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    # no CPU raises it (see memory.py), so a step here says what Metal's does
+    def fails(*_: object) -> None:
+        raise RuntimeError("[metal::malloc] Attempting to allocate 9000000000 bytes which is greater than ...")
+
+    monkeypatch.setattr(Engine, "step", fails)
+    rows = [Row(np.arange(60, dtype=np.int32), 1) for _ in range(8)]
+    given = fit_params(batch_rows=4, row_tokens=64, seed=11)
+    with pytest.raises(
+        StageError, match=r"out of memory: \[metal::malloc\] .*batch_rows 4, .*what would fit: "
+    ) as error:
+        loop.fit(network(), rows, rows[:2], given)
+    assert "\n" not in str(error.value)
+    assert str(error.value).endswith("then run again to go on")
+
+
+def test_any_other_error_of_a_step_comes_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("[matmul] shapes don't match")
+
+    monkeypatch.setattr(Engine, "step", fails)
+    rows = [Row(np.arange(60, dtype=np.int32), 1) for _ in range(8)]
+    with pytest.raises(RuntimeError, match="shapes"):
+        loop.fit(network(), rows, rows[:2], fit_params(seed=12))

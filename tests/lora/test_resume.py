@@ -10,11 +10,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
@@ -24,6 +24,7 @@ from stages.lora import blas, chatml
 blas.load()
 from stages.lora import checkpoints, loop  # noqa: E402  the BLAS comes first
 from stages.lora.engine import Engine  # noqa: E402
+from stages.lora.rows import Row  # noqa: E402
 from stages.run import StageError, Stopped  # noqa: E402
 from tests.conftest import ROOT  # noqa: E402
 from tests.lora import tiny  # noqa: E402
@@ -98,39 +99,52 @@ def test_training_that_is_killed_at_random_moments_ends_with_the_same_bytes(
     training: Training, straight: dict[str, bytes]
 ) -> None:
     rng = random.Random(KILLS)
-    began = time.monotonic()
-    training.finish("timed", "timed.scratch")
-    whole = time.monotonic() - began
+    kills = 0
     for number in range(-(-KILLS // KILLS_A_TRAINING)):
-        for _ in range(KILLS_A_TRAINING):
-            process = training.start("killed", f"killed.scratch.{number}")
-            try:
-                process.communicate(timeout=rng.uniform(0.3, 0.9) * whole)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-        training.finish("killed", f"killed.scratch.{number}")
+        scratch = f"killed.scratch.{number}"
+        reached = 0  # the newest step that was reported, and so trained
+        for at in sorted(rng.sample(range(6, 39), KILLS_A_TRAINING)):
+            with training.start("killed", scratch, REFRAIN_PROGRESS="json") as process:
+                assert process.stdout
+                assert process.stderr
+                begun = 0
+                for line in process.stdout:
+                    step = json.loads(line).get("step", 0)
+                    begun = begun or step
+                    reached = max(reached, step)
+                    if step >= at:
+                        break
+                try:  # between two steps, or in one, or while a checkpoint is written
+                    process.wait(timeout=rng.uniform(0, 0.03))
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    kills += 1
+                said = process.stderr.read()
+            # at most the steps since the last checkpoint are done again, and only the first run starts at the first
+            assert ("going on after step" in said) == (begun > 1)
+        assert "going on after step" in training.finish("killed", scratch)
         assert training.bytes("killed") == straight
+    assert kills >= 0.9 * KILLS  # the others were through by then
 
 
 def test_training_that_is_killed_while_it_saves_ends_with_the_same_bytes(
     training: Training, straight: dict[str, bytes]
 ) -> None:
-    resumed = set()
-    for step in (5, 10, 30, 40):  # a checkpoint is written as soon as this step is reported
-        process = training.start("saving", "saving.scratch", REFRAIN_PROGRESS="json")
-        assert process.stdout
-        for line in process.stdout:
-            found = json.loads(line)
-            if found["type"] == "progress":
-                resumed.add(found["step"])
-                if found["step"] == step:
+    begins = []
+    for step in (5, 10, 30):  # a checkpoint is written as soon as this step is reported
+        with training.start("saving", "saving.scratch", REFRAIN_PROGRESS="json") as process:
+            assert process.stdout
+            begun = 0
+            for line in process.stdout:
+                found = json.loads(line).get("step", 0)
+                begun = begun or found
+                if found == step:
                     process.kill()
                     break
-        process.communicate()
-    said = training.finish("saving", "saving.scratch")
-    assert "trained already" in said or "going on after step" in said
-    assert resumed >= {1, 5, 10, 40}
+        begins.append(begun)
+    assert begins[0] == 1
+    assert begins[2] > 1
+    assert "going on after step" in training.finish("saving", "saving.scratch")
     assert training.bytes("saving") == straight
 
 
@@ -260,7 +274,7 @@ def test_a_damaged_checkpoint_is_skipped_for_the_one_before(
 
 def test_the_newest_checkpoints_and_the_first_stay(kept: Path) -> None:
     fit(save_every=1, keep=2)
-    assert steps_on_disk(kept) == [0, 7, 8]
+    assert steps_on_disk(kept) == [0, 6, 7, 8]  # 6 too: a leap is seen after three steps, and would go back to it
 
 
 def test_another_setting_is_another_training_but_the_choice_of_checkpoint_is_not(kept: Path, stop_after: Any) -> None:
@@ -367,6 +381,44 @@ def test_after_so_many_times_training_stops_with_the_reason(kept: Path) -> None:
         engine = Engine(Network(dropout=0.2), params(), 1)
         engine.set_state(found.arrays)
         assert engine.finite()
+
+
+def test_an_odd_row_neither_lowers_the_rate_nor_ends_training(kept: Path) -> None:
+    rng = np.random.default_rng(5)
+    odd = Row(rng.integers(0, 11, 60).astype(np.int32), 1)
+    clean = counting_rows(60, seed=2)
+    settings: dict[str, Any] = {"batch_rows": 1, "accumulation": 1, "epochs": 4.0, "schedule": "constant"}
+    done = loop.fit(Network(), [*clean, odd], clean[:5], params(**settings))
+    assert min(done.state.losses) < 0.05  # so that the odd row's loss is far beyond the ratio
+    assert done.metrics()["rate_lowered"] == 0
+
+
+def test_a_signal_is_heeded_while_a_step_is_computed_again(kept: Path, stop_after: Any) -> None:
+    fit(publish="last")
+    for path in kept.rglob("00000004-*"):
+        path.unlink()
+    stop_after.step = 2
+    with pytest.raises(Stopped, match="stopped after step 2 of 6; run it again to go on from there"):
+        fit(publish=6)
+    stop_after.step, stop_after.seen = 0, []
+    fit(publish=6)
+    assert stop_after.seen == [3, 4, 5, 6]
+    stop_after.seen = []
+    again, _ = fit(publish=6)
+    assert stop_after.seen == []  # it was kept
+    assert again.published == 6
+
+
+def test_what_is_computed_again_leaves_no_gap_for_a_later_run(kept: Path) -> None:
+    done, model = fit(evaluate_every=1)
+    for path in kept.rglob("00000004-*"):
+        path.unlink()
+    fit(evaluate_every=1, publish=6)
+    for path in (*kept.rglob("00000007-*"), *kept.rglob("00000008-*")):
+        path.unlink()
+    again, other = fit(evaluate_every=1)  # goes on from the checkpoint of step 6
+    assert again == done
+    assert weights(other) == weights(model)
 
 
 def test_a_publish_beyond_the_last_step_is_refused_before_work_begins(kept: Path) -> None:

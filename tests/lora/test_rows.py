@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,13 @@ def test_a_row_without_targets_is_refused(words: Any, tmp_path: Path) -> None:
     [
         ('{"text": "a"', "delimiter"),
         ("[1]", "list, expected an object"),
-        ('{"story": "a"}', "keys story, expected text, messages"),
-        ('{"messages": [{"role": "user", "content": "a"}]}', "keys messages, expected"),
+        ('{"story": "a"}', r"keys story \(str\), expected text, messages"),
+        ('{"messages": [{"role": "user", "content": "a"}]}', r"keys messages \(list\), expected"),
+        ('{"prompt": 5, "completion": "b"}', r"keys prompt \(int\), completion \(str\), expected .* each a text"),
+        ('{"instruction": "a", "input": 5, "output": "b"}', r"input \(int\), .*each a text"),
+        ('{"messages": ["x", {"role": "assistant", "content": "a"}]}', "a message is 'x', expected role and content"),
+        ('{"messages": [{"role": "user"}, {"role": "assistant", "content": "a"}]}', "a message is {'role': 'user'}"),
+        ('{"text": "\\ud800"}', "surrogates not allowed"),
     ],
 )
 def test_a_broken_line_is_named(words: Any, tmp_path: Path, line: str, said: str) -> None:
@@ -123,6 +129,31 @@ def test_a_broken_line_is_named(words: Any, tmp_path: Path, line: str, said: str
     path.write_text('{"text": "fine"}\n' + line + "\n")
     with pytest.raises(StageError, match=rf"train\.jsonl:2: .*{said}"):
         rows.read(path, words, 16, "cut", mask_prompt=True)
+
+
+def test_a_file_that_is_no_utf_8_is_named_with_its_line(words: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    path.write_bytes('{"text": "fine"}\n{"text": "für"}\n'.encode("latin-1"))
+    with pytest.raises(StageError, match=r"train\.jsonl:2: 'utf-8' codec can't decode"):
+        rows.read(path, words, 16, "cut", mask_prompt=True)
+
+
+def test_a_chat_that_the_template_refuses_is_named(words: Any, tmp_path: Path) -> None:
+    strict = copy.deepcopy(words)
+    strict.chat_template = "{{ raise_exception('System role not supported') }}"
+    path = written(tmp_path, {"prompt": "hi", "completion": "one"})
+    with pytest.raises(StageError, match=r"train\.jsonl:1: the chat template refuses it: System role not supported"):
+        rows.read(path, strict, 16, "cut", mask_prompt=True)
+
+
+def test_what_was_refused_of_either_file_is_counted(words: Any, tmp_path: Path) -> None:
+    train, refused = rows.read(written(tmp_path, {"text": "one"}, {"text": ""}), words, 64, "refuse", True)
+    assert rows.count(train, train, refused, {}) == {
+        "train": 1,
+        "valid": 1,
+        "valid_in_train": 1,
+        "refused_or_cut": {"train": {"no_targets": 1}, "valid": {}},
+    }
 
 
 def test_a_few_rows_are_spread_over_all_of_them() -> None:
