@@ -101,4 +101,6 @@ def test_qwen_14b_is_trained_as_the_original_was(tmp_path: Path) -> None:
         assert (train.rank, train.alpha, train.dropout) == (32, 64, 0.1)
         assert (train.learning_rate, train.max_steps) == (rate, steps)
         assert (train.batch_rows, train.accumulation, train.row_tokens) == (1, 8, 4096)
+        # the defaults would evaluate all rows every few steps
+        assert (train.evaluate_every, train.evaluate_rows, train.save_every) == (200, 64, 500)
     assert found["midi.prepare"].row_tokens == found["midi.evaluate"].row_tokens == 4096

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,10 +14,12 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.files import replacing_folder
+from stages.lora import blas
 from stages.lora.held_out import HeldOut, Scores, held_out, parity, row_count, scored
+from stages.lora.metadata import ORIGIN
 from stages.lora.model import Array, load, logits, save, vocabulary_size
 from stages.lora.parity import Gates, gate
 from stages.lora.quantize import bytes_on_disk, full_precision
@@ -40,6 +43,14 @@ class ExportParams(HeldOut):
 
     precisions: list[Precision] = Field(min_length=1)
 
+    @field_validator("precisions")
+    @classmethod
+    def _each_once(cls, precisions: list[Precision]) -> list[Precision]:
+        """`precisions` if no two of them go to the same folder, where the second would replace the first."""
+        if len({row.precision for row in precisions}) < len(precisions):
+            raise ValueError("each precision once")
+        return precisions
+
 
 def export(fused: Path, dataset: Path, exported: Path, params: ExportParams) -> dict[str, object]:
     """Write `fused` as ONNX folders `exported/fp32`, `exported/int4`, ..., one for each of `params.precisions`.
@@ -50,6 +61,7 @@ def export(fused: Path, dataset: Path, exported: Path, params: ExportParams) -> 
     for module, package in PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             raise StageError(f"the package {package} is missing, which exporting needs; run pip install {package}")
+    blas.walk_in_depth()  # one layer's products in memory at a time
     whole = load(fused)
     batches = held_out(dataset, whole.tokenizer, vocabulary_size(whole.model), params)
     expected = scored(partial(logits, whole.model), batches)
@@ -70,6 +82,8 @@ def export(fused: Path, dataset: Path, exported: Path, params: ExportParams) -> 
             name = row.precision
             build(fused, source, folder / name, name, Path(scratch))
             pass_on_recipe(fused, folder / name)
+            if (fused / ORIGIN).is_file():  # the adapters that are in it
+                shutil.copyfile(fused / ORIGIN, folder / name / ORIGIN)
             figures = parity(expected, session(folder / name), batches).figures()
             gate(f"{exported / name}", figures, row)
             files = sum(file.is_file() for file in (folder / name).rglob("*"))

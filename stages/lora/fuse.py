@@ -4,9 +4,10 @@ import json
 from functools import partial
 from pathlib import Path
 
-from stages.files import replacing_folder, sha256
+from stages.files import replacing_folder, sha256_file
+from stages.lora import blas
 from stages.lora.held_out import HeldOut, held_out, parity, row_count, scored
-from stages.lora.metadata import origin, write_origin
+from stages.lora.metadata import check_pair, origin, write_origin
 from stages.lora.model import Network, load, logits, save, size, vocabulary_size
 from stages.lora.parity import Gates, gate
 from stages.lora.recipe import pass_on_recipe
@@ -22,9 +23,12 @@ class FuseParams(HeldOut, Gates):
 def fuse(base: Path, adapter: Path, dataset: Path, fused: Path, params: FuseParams) -> dict[str, object]:
     """Write `base` with `adapter` merged into it to the folder `fused`.
 
-    Raises StageError with the figure, and leaves no `fused`, if what was written differs by more than `params` allow.
+    Raises StageError with the figure, and leaves no `fused`, if what was written differs by more than `params` allow;
+    and if `adapter` says that it was trained on another base.
     """
+    blas.walk_in_depth()  # one layer's products in memory at a time
     apart = load(base, adapter)
+    check_pair(adapter, base)
     batches = held_out(dataset, apart.tokenizer, vocabulary_size(apart.model), params)
     expected = scored(partial(logits, apart.model), batches)
 
@@ -37,7 +41,7 @@ def fuse(base: Path, adapter: Path, dataset: Path, fused: Path, params: FusePara
     with replacing_folder(fused) as folder:
         save(apart, base, folder)
         came = origin(base)
-        merged = sha256((adapter / "adapters.safetensors").read_bytes())
+        merged = sha256_file(adapter / "adapters.safetensors")
         write_origin(folder, came["source"], came["revision"], [*came["adapters"], merged])
         pass_on_recipe(adapter, folder)
         del apart  # what is compared is what was written, and two large models may not fit in memory

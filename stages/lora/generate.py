@@ -10,6 +10,9 @@ from stages.lora.model import Array, Network, Tokenizer, vocabulary_size
 
 State = TypeVar("State")
 
+COLDEST = 1e-6  # a temperature below it is taken as 0: its inverse times a logit may leave the range of float32
+Done = Callable[[list[list[int]]], None]  # is told what was sampled
+
 
 class Masks(Protocol[State]):
     """What may come next, as an automaton over the model's token ids."""
@@ -51,12 +54,14 @@ def sample(
     seed: int,
     end_ids: Sequence[int] | None = None,
     rows_at_once: int = 16,
+    done: Done | None = None,
 ) -> list[list[int]]:
     """The token ids that follow each of `prompts`, without the id that ended them; at most `max_tokens` each.
 
     `end_ids` are those of `tokenizer` if None. Temperature 0 takes the likeliest token; `top_p` keeps the likeliest
     tokens that reach that share of probability, 1 keeps all. Row i draws from a generator of its own, seeded with
-    (`seed`, i): what it becomes depends on the others only through rounding in the matrix products.
+    (`seed`, i): what it becomes depends on the others only through rounding in the matrix products. `done` is called
+    with each `rows_at_once` of the rows as soon as they are written.
     Raises ValueError if a prompt has no tokens, or a mask allows none.
     """
     return decoded(
@@ -69,6 +74,7 @@ def sample(
         top_p=top_p,
         seed=seed,
         rows_at_once=rows_at_once,
+        done=done,
     )
 
 
@@ -92,6 +98,7 @@ def decoded(
     top_p: float,
     seed: int,
     rows_at_once: int,
+    done: Done | None = None,
 ) -> list[list[int]]:
     """What `sample` gives, by any decoder: the same draws for the same row, seed and number."""
     from tqdm import tqdm
@@ -103,6 +110,9 @@ def decoded(
             part = slice(first, first + rows_at_once)
             found += _batch(decoder, rows[part], masks, np.array(draws[part]), temperature, top_p, ends)
             bar.update(len(rows[part]))
+            if done:
+                with tqdm.external_write_mode():  # what `done` prints doesn't run into the bar
+                    done(found[part])
     return found
 
 
@@ -208,13 +218,15 @@ def pick(
     logits = logits.astype(library.float32)
     if allowed is not None:
         logits = library.where(library.array(allowed), logits, -library.inf)
-    if temperature == 0:
+    if temperature < COLDEST:
         return logits.argmax(axis=-1)
     shares = softmax(logits * (1 / temperature), axis=-1)
     if top_p < 1:
         rising = library.sort(shares, axis=-1)
         rare = library.cumsum(rising, axis=-1) <= 1 - top_p
         least = library.where(rare, library.inf, rising).min(axis=-1, keepdims=True)
+        # The likeliest stays, even where many rounded shares add up to less than 1, which would make all of them rare.
+        least = library.minimum(least, rising[:, -1:])
         shares = library.where(shares < least, 0, shares)
     # Only ids with a share count: a parallel sum may round up where nothing is added. A draw below 1 - 2^-20 keeps
     # the product below the end of the line, so that one id always lies beyond it.

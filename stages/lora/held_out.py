@@ -15,6 +15,9 @@ from stages.lora.rows import Row, read, spread
 from stages.params import Params
 from stages.run import StageError
 
+# Bytes that the kept logits may take: half the memory of a common laptop.
+MOST_BYTES = 8 * 10**9
+
 Scores = Callable[[NDArray[np.int32]], Array]  # ids [rows, tokens] to 32-bit logits [rows, tokens, vocabulary]
 
 
@@ -42,8 +45,15 @@ class Batch:
 def held_out(dataset: Path, tokenizer: Any, vocabulary: int, params: HeldOut) -> list[Batch]:
     """The rows of `dataset`/valid.jsonl that `params` choose, in batches for a model of `vocabulary` logits.
 
-    Raises StageError if there is no such file, or no row with a target in it.
+    Raises StageError if there is no such file, or no row with a target in it; and if the logits of so many rows and
+    tokens could take more than MOST_BYTES.
     """
+    size = params.rows * params.row_tokens * vocabulary * 4
+    if size > MOST_BYTES:
+        raise StageError(
+            f"rows is {params.rows} and row_tokens {params.row_tokens}: with {vocabulary} logits a token that is up to "
+            f"{size / 1e9:.1f} GB of memory, expected at most {MOST_BYTES / 1e9:g}; compare fewer rows or tokens"
+        )
     path = dataset / "valid.jsonl"
     if not path.is_file():
         raise StageError(f"{path} is missing; {dataset} is not a dataset with held-out rows, which the gates need")

@@ -8,6 +8,7 @@ from typing import Any
 
 from stages.files import sha256_tree, write_json
 from stages.lora.recipe import recipe_hash
+from stages.lora.whole import read_object
 from stages.run import StageError
 
 ORIGIN = "origin.json"  # in a model folder: where its weights come from
@@ -37,8 +38,12 @@ def check_pair(adapter: Path, base: Path, found: str | None = None) -> None:
     is taken at its word.
     """
     path = adapter / "metadata.json"
-    expected = json.loads(path.read_text(encoding="utf-8")).get("baseHash") if path.is_file() else None
-    if expected is not None and (found or sha256_tree(base)) != expected:
+    if not path.is_file():
+        return
+    expected = read_object(path).get("baseHash")
+    if not isinstance(expected, str):
+        raise StageError(f"{path}: baseHash is {expected!r}, expected the hash of a base; train the adapter again")
+    if (found or sha256_tree(base)) != expected:
         raise StageError(
             f"{path}: baseHash is {expected[:16]}..., but {base} has another; give the base that it was trained on"
         )

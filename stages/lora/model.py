@@ -41,24 +41,28 @@ def load(folder: Path, adapter: Path | None = None, lazy: bool = False) -> Loade
     """
     name = blas.load()
     import mlx.core as mx
+    from mlx.utils import tree_flatten
     from mlx_lm.utils import load_adapters, load_model, load_tokenizer
 
     if mx.default_device().type != mx.DeviceType.cpu:
-        name = f"{mx.default_device()}"  # a card's own products, whatever BLAS the processor has
+        name = blas.device()  # a card's own products, whatever BLAS the processor has
 
     check_base(folder)
     try:
         model, config = load_model(folder, lazy=lazy)
-    except (ValueError, KeyError, TypeError) as error:
+        tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
+    except Exception as error:  # what a damaged config or tokenizer raises is of many kinds, some of no narrower one
         raise StageError(f"{folder}: not a model that mlx-lm reads: {_line(error)}") from error
     if adapter is not None:
-        check_adapter(adapter)
+        given = check_adapter(adapter)
         try:
             load_adapters(model, str(adapter))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StageError(f"{adapter}: not an adapter of {folder}: {_line(error)}") from error
+        parts = (name for name, _ in tree_flatten(model.parameters()) if name.endswith((".lora_a", ".lora_b", ".m")))
+        for name in sorted(set(parts) - set(given)):  # mlx-lm would leave it as it was drawn
+            raise StageError(f"{adapter / 'adapters.safetensors'} lacks {name}; copy it or train the adapter again")
     model.eval()
-    tokenizer = load_tokenizer(folder, eos_token_ids=config.get("eos_token_id"))
     return Loaded(model, tokenizer, config, name)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lora.export import QUIET
-from stages.lora.generate import Masks, decoded, encoded
+from stages.lora.generate import Done, Masks, decoded, encoded
 from stages.run import StageError
 
 Tokenizer = Any  # a transformers tokenizer
@@ -47,7 +47,12 @@ def exported(folder: Path) -> Exported:
         raise StageError(f"{folder / CONFIG}: not a config of onnxruntime-genai: {error!r}; export again") from error
     if not network.is_file():
         raise StageError(f"{network} is missing; {folder} is not a whole exported model")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder)
+    except Exception as error:  # of any kind: what is damaged decides, and tokenizers has none of its own
+        raise StageError(
+            f"{folder / 'tokenizer.json'}: not a tokenizer: {type(error).__name__}: {_line(error)}; export again"
+        ) from error
     return Exported(folder, tokenizer, *sizes, tuple(ends) if isinstance(ends, list) else (ends,))
 
 
@@ -61,10 +66,11 @@ def sample(
     top_p: float,
     seed: int,
     rows_at_once: int = 16,
+    done: Done | None = None,
 ) -> list[list[int]]:
     """What `generate.sample` gives, with the same draws, of the exported model in `folder`.
 
-    The end ids are those of the folder: the runtime knows no others.
+    The end ids are those of the folder: the runtime knows no others. `done` is as there.
     Raises ValueError if a prompt has no tokens, if a mask allows none, or if a row may outgrow the model's context.
     """
     about = exported(folder)
@@ -84,6 +90,7 @@ def sample(
         top_p=top_p,
         seed=seed,
         rows_at_once=rows_at_once,
+        done=done,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from stages.lora.model import BATCH_LOGITS
 from stages.params import Params
 from stages.run import StageError
 
@@ -68,13 +69,26 @@ class Parity:
 def compare(reference: Any, other: Any, targets: NDArray[np.integer], counted: NDArray[np.bool_]) -> Parity:
     """Parity of two 32-bit arrays of logits [rows, tokens, vocabulary] where `counted` [rows, tokens] is true.
 
-    `targets` [rows, tokens] are the tokens that came next. The divergence is that of `other` from `reference`.
+    `targets` [rows, tokens] are the tokens that came next. The divergence is that of `other` from `reference`. The
+    figures take about ten times the memory of the logits, so they are worked out for BATCH_LOGITS of them at a time.
     """
     import mlx.core as mx
 
-    keep = mx.array(np.flatnonzero(counted))
-    target = mx.array(targets[counted])[:, None]
-    one, two = (logits.reshape(-1, logits.shape[-1])[keep] for logits in (reference, other))
+    keep, target = np.flatnonzero(counted), targets[counted]
+    one, two = (logits.reshape(-1, logits.shape[-1]) for logits in (reference, other))
+    size = max(BATCH_LOGITS // one.shape[-1], 1)
+    total = Parity()
+    for start in range(0, len(keep), size):
+        at = mx.array(keep[start : start + size])
+        total += _compare(one[at], two[at], target[start : start + size])
+    return total
+
+
+def _compare(one: Any, two: Any, targets: NDArray[np.integer]) -> Parity:
+    """Parity of logits [tokens, vocabulary], each token of which counts."""
+    import mlx.core as mx
+
+    target = mx.array(targets)[:, None]
     logs = [logits - mx.logsumexp(logits, axis=-1, keepdims=True) for logits in (one, two)]
     shares = [mx.exp(log) for log in logs]
     more = logs[1] - logs[0]
@@ -87,7 +101,7 @@ def compare(reference: Any, other: Any, targets: NDArray[np.integer], counted: N
     furthest = mx.abs(one - two).max(axis=-1)
     figures = np.array(mx.stack([*losses, kl, agreeing.astype(mx.float32), furthest]), np.float64)
     loss, other_loss, divergence, agreed = (float(total) for total in figures[:4].sum(axis=1))
-    return Parity(int(counted.sum()), loss, other_loss, divergence, int(agreed), float(figures[4].max()))
+    return Parity(len(targets), loss, other_loss, divergence, int(agreed), float(figures[4].max()))
 
 
 def gate(what: str, figures: dict[str, float], gates: Gates) -> None:

@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.files import replacing_folder
+from stages.lora import blas
 from stages.lora.held_out import HeldOut, held_out, parity, row_count, scored
 from stages.lora.model import Loaded, load, logits, save, size, vocabulary_size
 from stages.lora.parity import Gates, gate
@@ -31,12 +32,21 @@ class QuantizeParams(HeldOut):
     group_size: Literal[32, 64, 128]  # weights that share a scale
     widths: list[Width] = Field(min_length=1)
 
+    @field_validator("widths")
+    @classmethod
+    def _each_once(cls, widths: list[Width]) -> list[Width]:
+        """`widths` if no two of them go to the same folder, where the second would replace the first."""
+        if len({width.bits for width in widths}) < len(widths):
+            raise ValueError("each of the bits once")
+        return widths
+
 
 def quantize(fused: Path, dataset: Path, quantized: Path, params: QuantizeParams) -> dict[str, object]:
     """Write `fused` as MLX folders `quantized/8bit`, `quantized/mixed_4_6`, ..., one for each of `params.widths`.
 
     Raises StageError with the figure, and leaves no `quantized`, if a copy loses more than its gates allow.
     """
+    blas.walk_in_depth()  # one layer's products in memory at a time
     whole = load(fused)
     batches = held_out(dataset, whole.tokenizer, vocabulary_size(whole.model), params)
     expected = scored(partial(logits, whole.model), batches)

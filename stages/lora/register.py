@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -154,4 +155,5 @@ def _wrapped(key: str, value: object) -> list[str]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` closes the pipe: end there, without a complaint
     raise SystemExit(main())

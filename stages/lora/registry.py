@@ -4,7 +4,6 @@ They lie in `REFRAIN_REGISTRY`, else in the user's data folder. Each folder is a
 metadata.json is the adapter's own with what the registry adds to it.
 """
 
-import hashlib
 import os
 import re
 import shutil
@@ -19,9 +18,10 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_data_path
 
-from stages.files import replacing_folder, sha256_tree, write_json
+from stages.files import replacing_folder, sha256_file, sha256_tree, write_json
+from stages.lora.metadata import check_pair
 from stages.lora.recipe import RECIPE
-from stages.lora.whole import check_adapter, check_base, read_object
+from stages.lora.whole import check_adapter, check_base, check_fit, read_object
 from stages.run import StageError
 from stages.store import digest
 
@@ -120,19 +120,16 @@ def add(adapter: Path, base: Path, name: str | None = None) -> tuple[Entry, bool
 
     One that is there already is written again only if it is damaged, or if the base lies elsewhere now. An adapter with
     no metadata.json, as mlx-lm's own command leaves it, needs `name`, and is taken to belong to `base`.
-    Raises StageError if one of the folders isn't whole, or if `base` isn't the one that the adapter was trained on.
+    Raises StageError if one of the folders isn't whole, or if `base` isn't the one that the adapter was trained on or
+    has no place for it.
     """
-    check_adapter(adapter)
-    check_base(base)
+    updates, weights = check_adapter(adapter), check_base(base)
     found = sha256_tree(base)
     own = read_object(adapter / METADATA) if (adapter / METADATA).is_file() else _told_by_config(adapter, found)
-    expected = own.get("baseHash")
-    if found != expected:
-        raise StageError(
-            f"{adapter / METADATA}: baseHash is {expected}, but {base} has {found}; give the base it was trained on"
-        )
+    check_pair(adapter, base, found)
+    check_fit(base, weights, adapter, updates)
     told = {key: value for key, value in own.items() if key not in PLACE}
-    files = {file: _sha256(adapter / file) for file in FILES if (adapter / file).is_file()}
+    files = {file: sha256_file(adapter / file) for file in FILES if (adapter / file).is_file()}
     if own.get("files", files) != files:  # a folder of another registry, damaged on its way
         raise StageError(f"{adapter / METADATA}: files have other hashes than it says; copy {adapter} again")
     told |= {"adapterName": _checked_name(name or own.get("adapterName"), adapter), "baseHash": found, "files": files}
@@ -145,7 +142,7 @@ def add(adapter: Path, base: Path, name: str | None = None) -> tuple[Entry, bool
         with replacing_folder(folder) as temporary:
             for file, expected in files.items():
                 shutil.copyfile(adapter / file, temporary / file)
-                if _sha256(temporary / file) != expected:
+                if sha256_file(temporary / file) != expected:
                     raise StageError(f"{adapter / file} changed while it was copied; add it again")
             now = datetime.now(UTC).isoformat(timespec="seconds")
             write_json(
@@ -193,7 +190,7 @@ def damage(entry: Entry) -> list[str]:
         lines.append(f"{entry.folder / RECIPE} isn't the registry's: the adapter had none; remove it")
     for name, expected in files.items():
         try:
-            found = _sha256(entry.folder / name)
+            found = sha256_file(entry.folder / name)
         except OSError as error:
             lines.append(f"{entry.folder / name} can't be read ({error.strerror}); {again}")
             continue
@@ -259,12 +256,6 @@ def _candidates(found: Sequence[Entry]) -> str:
     shown = ", ".join(f"{entry.title} ({entry.ref})" for entry in found[:MOST_CANDIDATES])
     more = len(found) - MOST_CANDIDATES
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def _sha256(file: Path) -> str:
-    """SHA-256 of `file`, which may be larger than memory."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _is_uuid(name: str) -> bool:

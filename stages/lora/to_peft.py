@@ -7,7 +7,8 @@ from typing import Any
 
 from stages.files import replacing_folder, write_bytes, write_json
 from stages.lora import blas
-from stages.lora.whole import Shapes, check_adapter, check_base, read_object
+from stages.lora.metadata import check_pair
+from stages.lora.whole import Shapes, check_adapter, check_base, check_fit, read_object
 from stages.run import StageError, run
 
 # What mlx-lm calls the parts of an update, and PEFT. PEFT's two matrices are the transposes.
@@ -30,7 +31,8 @@ def to_peft(base: Path, adapter: Path, peft: Path) -> dict[str, object]:
     if kind == "full":
         raise StageError(f"{adapter}: a full fine-tuning has no PEFT form; merge it by `python -m stages.lora.fuse`")
     modules = _modules(adapter, shapes, kind, settings["rank"])
-    _check_fit(base, weights, adapter, modules, shapes)
+    check_fit(base, weights, adapter, shapes)
+    check_pair(adapter, base)
     targets, layers = rule(modules, {name.removesuffix(".weight") for name in weights if name.endswith(".weight")})
 
     alpha = settings["scale"] * float(settings["rank"])  # PEFT divides it by r
@@ -102,6 +104,8 @@ def _modules(adapter: Path, shapes: Shapes, kind: str, rank: int) -> list[str]:
         module, _, part = name.rpartition(".")
         parts.setdefault(module, set()).add(part)
     for module, found in sorted(parts.items()):
+        if LAYER.match(module) is None:  # an embedding's update has other names and another order in PEFT
+            raise StageError(f"{adapter}: {module} isn't a module of a layer; only those are copied to PEFT")
         if found != PARTS[kind]:
             expected = ", ".join(sorted(PARTS[kind]))
             raise StageError(f"{adapter}: {module} has {', '.join(sorted(found))}, expected {expected}; train it again")
@@ -109,18 +113,6 @@ def _modules(adapter: Path, shapes: Shapes, kind: str, rank: int) -> list[str]:
         if len(a) != 2 or len(b) != 2 or a[1] != rank or b[0] != rank:
             raise StageError(f"{adapter}: {module} is {a} by {b}, expected two matrices of rank {rank}: no PEFT form")
     return sorted(parts)
-
-
-def _check_fit(base: Path, weights: Shapes, adapter: Path, modules: list[str], shapes: Shapes) -> None:
-    """Raise StageError unless each of `modules` is a linear one of `base`, as wide as its update."""
-    for module in modules:
-        if LAYER.match(module) is None:  # an embedding's update has other names and another order in PEFT
-            raise StageError(f"{adapter}: {module} isn't a module of a layer; only those are copied to PEFT")
-        width, height = shapes[f"{module}.lora_a"][0], shapes[f"{module}.lora_b"][1]
-        found = weights.get(f"{module}.weight")
-        packed = f"{module}.scales" in weights  # a quantized weight holds several columns in one
-        if found is None or found[0] != height or not (packed or found[1] == width):
-            raise StageError(f"{base}: {module} is {found}, but {adapter} is for {(height, width)}: not its base")
 
 
 def _tensors(file: Path) -> Iterator[tuple[str, Any]]:

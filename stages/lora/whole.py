@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -48,6 +49,31 @@ def check_adapter(folder: Path) -> Shapes:
     if not found:
         raise StageError(f"{folder / 'adapters.safetensors'} holds no weights; train the adapter again")
     return found
+
+
+def check_fit(base: Path, weights: Shapes, adapter: Path, updates: Shapes) -> None:
+    """Raise StageError unless each tensor of `adapter` has a place of its size in `base`, by the shapes of both.
+
+    Tensors of more than two dimensions are passed over: mlx-lm stacks experts that lie one by one in the base's files.
+    """
+    for name, shape in sorted(updates.items()):
+        module, _, part = name.rpartition(".")
+        if len(shape) > 2:
+            continue
+        if part not in ("lora_a", "lora_b", "m"):  # a full fine-tuning's, which takes the weight's place
+            if weights.get(name) != shape:
+                raise StageError(f"{base}: {name} is {weights.get(name)}, but {adapter} is for {shape}: not its base")
+            continue
+        for other in ("lora_a", "lora_b"):
+            if len(updates.get(f"{module}.{other}", ())) != 2:
+                raise StageError(f"{adapter}: {module} has no matrix {other}; train it again")
+        place = (updates[f"{module}.lora_b"][1], updates[f"{module}.lora_a"][0])
+        if re.search(r"\.\d+\.", module) is None and "embed" in module:
+            place = place[::-1]  # an embedding's rows are what a linear layer has as columns
+        found = weights.get(f"{module}.weight")
+        packed = f"{module}.scales" in weights  # a quantized weight holds several columns in one
+        if found is None or found[0] != place[0] or not (packed or found == place):
+            raise StageError(f"{base}: {module} is {found}, but {adapter} is for {place}: not its base")
 
 
 def shapes(file: Path) -> Shapes:

@@ -13,8 +13,11 @@ import pytest
 from stages.files import sha256_tree, write_json, write_jsonl
 from stages.lora.export import QUIET, ExportParams, complaint, export, session
 from stages.lora.generate import sample
+from stages.lora.metadata import write_origin
 from stages.lora.model import load, logits, save
 from stages.lora.quantize import smaller
+from stages.params import ParamsError
+from stages.params import load as load_params
 from stages.run import StageError
 from tests.conftest import ROOT
 from tests.lora import tiny
@@ -49,6 +52,8 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def exported(fused: Path, dataset: Path) -> tuple[Path, Any]:
     """All precisions, and the metrics."""
+    write_origin(fused, "someone/model", None, ["first", "second"])
+    (fused / "recipe.json").write_text('{"ticks_per_quarter": 12}')
     folder = fused.parent / "exported"
     return folder, export(fused, dataset, folder, params("fp32", "int8", "int4"))
 
@@ -96,6 +101,20 @@ def test_the_smaller_copies_are_smaller_and_the_sizes_true(exported: tuple[Path,
         assert (metrics[name]["files"], metrics[name]["bytes_on_disk"]) == (len(sizes), sum(sizes))
     assert metrics["int4"]["bytes_on_disk"] < metrics["int8"]["bytes_on_disk"] < metrics["fp32"]["bytes_on_disk"]
     assert set(metrics["versions"]) == {"onnxruntime", "onnxruntime-genai"}
+
+
+def test_the_recipe_and_the_names_of_the_adapters_go_with_each_copy(fused: Path, exported: tuple[Path, Any]) -> None:
+    for name in ("fp32", "int8", "int4"):
+        for file in ("recipe.json", "origin.json"):
+            assert (exported[0] / name / file).read_text() == (fused / file).read_text()
+
+
+def test_two_copies_of_the_same_precision_are_refused(tmp_path: Path) -> None:
+    section = params("int8", "int4").model_dump()
+    section["precisions"][1]["precision"] = "int8"
+    write_json(tmp_path / "params.yaml", {"export": section})
+    with pytest.raises(ParamsError, match=r"export\.precisions is .*, expected each precision once$"):
+        load_params(tmp_path / "params.yaml", "export", ExportParams)
 
 
 def test_the_tokenizer_is_the_same(fused: Path, exported: tuple[Path, Any]) -> None:

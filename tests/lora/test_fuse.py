@@ -7,8 +7,9 @@ import pytest
 from mlx_lm import utils
 from safetensors.numpy import load_file
 
-from stages.files import sha256_tree, write_jsonl
+from stages.files import sha256, sha256_tree, write_json, write_jsonl
 from stages.lora.fuse import FuseParams, fuse
+from stages.lora.metadata import write_origin
 from stages.lora.model import load, logits, save
 from stages.lora.quantize import smaller
 from stages.run import StageError
@@ -139,3 +140,27 @@ def test_a_full_fine_tuning_replaces_weights(base: Path, dataset: Path, tmp_path
     (other / "model.safetensors").rename(adapter / "adapters.safetensors")
     metrics = fuse(base, adapter, dataset, tmp_path / "fused", params())
     assert (metrics["layers"], metrics["max_logit_difference"]) == (0, 0.0)
+
+
+def test_an_adapter_of_another_base_of_the_same_shapes_is_refused(base: Path, dataset: Path, tmp_path: Path) -> None:
+    adapter = tiny.adapter_folder(tmp_path / "adapter", base)
+    write_json(adapter / "metadata.json", {"baseHash": sha256_tree(base)})
+    fuse(base, adapter, dataset, tmp_path / "fused", params())
+    other = tiny.model_folder(tmp_path / "other", seed=5)
+    with pytest.raises(StageError, match=r"metadata\.json: baseHash is .*other has another; give the base"):
+        fuse(other, adapter, dataset, tmp_path / "wrong", params())
+    assert not (tmp_path / "wrong").exists()
+
+
+def test_the_recipe_of_the_adapter_and_all_adapters_merged_go_with_the_model(dataset: Path, tmp_path: Path) -> None:
+    base = tiny.model_folder(tmp_path / "base")
+    write_origin(base, "someone/model", "abc", ["first"])
+    adapter = tiny.adapter_folder(tmp_path / "adapter", base)
+    (adapter / "recipe.json").write_text('{"ticks_per_quarter": 12}')
+    fuse(base, adapter, dataset, tmp_path / "fused", params())
+    assert (tmp_path / "fused" / "recipe.json").read_text() == '{"ticks_per_quarter": 12}'
+    assert json.loads((tmp_path / "fused" / "origin.json").read_text()) == {
+        "source": "someone/model",
+        "revision": "abc",
+        "adapters": ["first", sha256((adapter / "adapters.safetensors").read_bytes())],
+    }

@@ -166,3 +166,40 @@ def test_what_is_taken_is_always_allowed(library: Library, seed: int, draw: floa
     allowed[:, rng.integers(300)] = True
     found = pick(library(values), allowed, np.full(4, draw, np.float32), 1.0, top_p).tolist()
     assert all(row[token] for row, token in zip(allowed, found))
+
+
+@pytest.mark.parametrize("library", [mx.array, np.array])
+@pytest.mark.parametrize("top_p", [1e-3, 1e-5, 1e-8])
+def test_the_likeliest_id_stays_however_small_the_share_that_is_asked_for(library: Library, top_p: float) -> None:
+    # 150,000 shares, nearly equal, add up to less than 1 by rounding: all of them would be too rare for 1e-5 and less
+    values = np.random.default_rng(0).normal(0, 0.01, (4, 150_000)).astype(np.float32)
+    allowed = np.ones(values.shape, bool)
+    allowed[:, 0] = False
+    draws = np.array([0, 0.3, 0.6, 0.999999], np.float32)
+    found = np.array(pick(library(values), allowed, draws, 1.0, top_p))
+    assert (found != 0).all()
+    values[:, 7] = 0.2  # by far the likeliest, and still less than 1e-5
+    if top_p < 1e-5:
+        assert pick(library(values), allowed, draws, 1.0, top_p).tolist() == [7] * 4
+
+
+@pytest.mark.parametrize("library", [mx.array, np.array])
+@pytest.mark.parametrize("temperature", [1e-6, 1e-7, 1e-39, 5e-324])
+def test_a_temperature_near_0_takes_the_likeliest(library: Library, temperature: float) -> None:
+    values = np.array([[9.0, 2.0, 8.0, -3.0], [9.0, -50.0, -60.0, -70.0]], np.float32)  # 1e-39 of float32: 1/t is inf
+    allowed = np.array([[False, True, True, True]] * 2)
+    draws = np.array([0.0, 0.9], np.float32)
+    assert pick(library(values), allowed, draws, temperature, 0.95).tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("library", [mx.array, np.array])
+def test_a_draw_that_was_rounded_to_1_points_at_the_last_id(library: Library) -> None:
+    assert np.float32(1 - 2**-26) == 1
+    assert drawn(library, [0.5, 0.2, 0.3], 1 - 2**-26) == 2
+    assert drawn(library, [0.5, 0.2, 0.3], 1 - 2**-26, allowed=[False, True, False]) == 1
+
+
+def test_each_batch_is_told_when_it_is_done(loaded: Loaded) -> None:
+    told: list[list[list[int]]] = []
+    found = run(loaded, rows_at_once=3, done=told.append)
+    assert told == [found[:3], found[3:]]

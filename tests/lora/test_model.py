@@ -101,3 +101,32 @@ def test_an_adapter_of_another_shape_is_refused_in_one_line(base: Path, tmp_path
 def test_a_folder_without_an_adapter_is_refused(base: Path, tmp_path: Path) -> None:
     with pytest.raises(StageError, match=r"adapter_config.json is missing; .* is not an adapter folder"):
         load(base, tmp_path)
+
+
+@pytest.mark.parametrize("part", ["lora_a", "lora_b", "m"])
+def test_an_adapter_that_lacks_a_tensor_is_refused_in_one_line(base: Path, tmp_path: Path, part: str) -> None:
+    adapter = tiny.adapter_folder(tmp_path / "adapter", base, kind="dora")
+    name = f"model.layers.1.mlp.down_proj.{part}"
+    tensors = mx.load(str(adapter / "adapters.safetensors"))
+    assert isinstance(tensors, dict)
+    mx.save_safetensors(str(adapter / "adapters.safetensors"), {key: tensors[key] for key in tensors if key != name})
+    with pytest.raises(StageError, match=rf"^.*adapters\.safetensors lacks {name}; .*$"):
+        load(base, adapter)
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("config.json", {"num_attention_heads": 0}),
+        ("config.json", {"model_type": "nobodys"}),
+        ("config.json", {"hidden_size": "128"}),
+        ("tokenizer.json", {"model": None}),
+        ("tokenizer.json", {"added_tokens": 3}),
+        ("tokenizer_config.json", {"tokenizer_class": 5}),
+    ],
+)
+def test_a_damaged_config_or_tokenizer_is_one_line(tmp_path: Path, file: str, change: dict[str, object]) -> None:
+    folder = tiny.model_folder(tmp_path / "base")
+    (folder / file).write_text(json.dumps(json.loads((folder / file).read_text()) | change))
+    with pytest.raises(StageError, match=r"^[^\n]*base: not a model that mlx-lm reads: [^\n]+$"):
+        load(folder)

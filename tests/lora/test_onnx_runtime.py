@@ -75,6 +75,18 @@ def test_the_padding_id_in_a_prompt_is_a_token_like_any_other(both: Both) -> Non
     assert found == expected
 
 
+def test_any_id_in_a_prompt_may_be_the_last_of_a_shorter_one(both: Both) -> None:
+    assert both[0].tokenizer.decode([0]) == "!"
+    expected, found = pair(both, ["X!", "!", "X is Y", "X!!"], temperature=0.0)
+    assert found == expected
+
+
+def test_each_batch_is_told_when_it_is_done(both: Both) -> None:
+    told: list[list[list[int]]] = []
+    found = onnx_runtime.sample(both[1], PROMPTS, None, **SETTINGS, rows_at_once=3, done=told.append)
+    assert told == [found[:3], found[3:]]
+
+
 def test_no_prompts_give_no_rows(both: Both) -> None:
     assert onnx_runtime.sample(both[1], [], None, **SETTINGS) == []
 
@@ -98,6 +110,15 @@ def test_a_missing_file_is_named(both: Both, tmp_path: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(StageError, match=rf"{file} is missing; .* is not a whole exported model"):
         onnx_runtime.exported(folder)
+
+
+@pytest.mark.parametrize("content", [b"{}", b'{"model"', b"[]", b"null", b"\xff"])
+def test_a_tokenizer_that_is_damaged_is_one_line(both: Both, tmp_path: Path, content: bytes) -> None:
+    folder = shutil.copytree(both[1], tmp_path / "model")
+    (folder / "tokenizer.json").write_bytes(content)
+    with pytest.raises(StageError, match=r"tokenizer\.json: not a tokenizer: .*; export again") as caught:
+        onnx_runtime.exported(folder)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_config_or_a_network_that_is_damaged_is_one_line(both: Both, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from stages.files import write_jsonl
 from stages.lora.held_out import Batch, HeldOut, batches, held_out, parity, row_count, scored
-from stages.lora.model import load
+from stages.lora.model import BATCH_LOGITS, load
 from stages.lora.parity import Gates, Parity, compare, gate
 from stages.lora.rows import Row
 from stages.run import StageError
@@ -108,3 +108,48 @@ def test_a_dataset_without_held_out_rows_is_an_error(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "valid.jsonl", [{"text": ""}])
     with pytest.raises(StageError, match=r"valid.jsonl has no row with a target"):
         held_out(tmp_path, tokenizer, 512, params)
+
+
+def test_one_long_row_takes_a_small_part_of_the_memory_of_its_logits() -> None:
+    rng = np.random.default_rng(0)
+    one, two = (mx.array(rng.normal(size=(1, 8 * 1024, BATCH_LOGITS // 1024)).astype(np.float32)) for _ in range(2))
+    targets = rng.integers(0, BATCH_LOGITS // 1024, (1, 8 * 1024))
+    counted = np.ones(targets.shape, bool)
+    halves = (slice(0, 5000), slice(5000, 8192))
+    parts = [compare(one[:, part], two[:, part], targets[:, part], counted[:, part]) for part in halves]
+    mx.eval(one, two)
+    mx.reset_peak_memory()
+    before = mx.get_active_memory()
+    found = compare(one, two, targets, counted)
+    assert mx.get_peak_memory() - before < 2 * one.nbytes  # ten times that in one piece
+    assert found.figures() == pytest.approx((parts[0] + parts[1]).figures())
+
+
+def rows_of_six(folder: Path) -> tuple[Path, Path]:
+    """A model, and a dataset of twelve rows whose prompt and answer are three words each."""
+    rows = [{"prompt": " Naa Nab Nac", "completion": " ".join(tiny.WORDS[n : n + 3])} for n in range(3, 39, 3)]
+    write_jsonl(folder / "valid.jsonl", rows)
+    return tiny.model_folder(folder / "model"), folder
+
+
+def test_as_many_rows_are_compared_as_the_params_say_and_prompts_only_if_they_say_so(tmp_path: Path) -> None:
+    model, dataset = rows_of_six(tmp_path)
+    tokenizer = load(model).tokenizer
+    counts = {}
+    for masked in (True, False):
+        found = held_out(dataset, tokenizer, 512, HeldOut(rows=4, row_tokens=64, mask_prompt=masked))
+        assert row_count(found) == 4
+        counts[masked] = sum(int(batch.counted.sum()) for batch in found)
+        lengths = sum(int((batch.ids != 0).sum()) for batch in found)
+    # four tokens at least to an answer, with its end; without the mask all but the first of a row count
+    assert 4 * 4 <= counts[True] < counts[False]
+    assert counts[False] >= lengths - 4
+
+
+def test_more_logits_than_memory_holds_are_refused_before_any_is_computed(tmp_path: Path) -> None:
+    model, dataset = rows_of_six(tmp_path)
+    params = HeldOut(rows=64, row_tokens=4096, mask_prompt=True)  # 64 * 4096 * 152064 * 4 = 159.45e9
+    with pytest.raises(
+        StageError, match=r"^rows is 64 and row_tokens 4096: .* 159\.5 GB of memory, expected at most 8;"
+    ):
+        held_out(dataset, load(model).tokenizer, 152_064, params)

@@ -8,8 +8,10 @@ import pytest
 from mlx_lm import utils
 
 from stages.files import sha256_tree, write_json, write_jsonl
-from stages.lora.model import load, save, size
+from stages.lora.model import Loaded, load, logits, save, size
 from stages.lora.quantize import QuantizeParams, quantize, smaller
+from stages.params import ParamsError
+from stages.params import load as load_params
 from stages.run import StageError
 from tests.lora import tiny
 
@@ -144,4 +146,28 @@ def test_a_model_in_4_bits_goes_to_8_by_way_of_full_precision(fused: Path, tmp_p
     save(smaller(tmp_path / "four", 8, 64), fused, tmp_path / "eight")
     config = json.loads((tmp_path / "eight" / "config.json").read_text())
     assert config["quantization"] == config["quantization_config"] == {"group_size": 64, "bits": 8, "mode": "affine"}
-    load(tmp_path / "eight")
+    ids = np.array([[5, 6, 7, 300, 301]])
+    whole, four, eight = (logits(load(folder).model, ids) for folder in (fused, tmp_path / "four", tmp_path / "eight"))
+    # 8 bits hold what 4 left: much nearer to the 4-bit model than that is to the first one
+    assert np.abs(eight - four).max() < np.abs(four - whole).max() / 5
+
+
+def test_two_copies_of_the_same_width_are_refused(tmp_path: Path) -> None:
+    section = params([{"bits": 8, **LOOSE}, {"bits": 4, **LOOSE}]).model_dump()
+    section["widths"][1]["bits"] = 8
+    write_json(tmp_path / "params.yaml", {"quantize": section})
+    with pytest.raises(ParamsError, match=r"quantize\.widths is .*, expected each of the bits once$"):
+        load_params(tmp_path / "params.yaml", "quantize", QuantizeParams)
+
+
+def test_the_gates_hold_what_was_written(
+    fused: Path, dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected: Any = quantize(fused, dataset, tmp_path / "two", params([{"bits": 2, **LOOSE}]))
+
+    def other(_: Loaded, source: Path, target: Path) -> None:
+        save(smaller(source, 2, 64), source, target)
+
+    monkeypatch.setattr("stages.lora.quantize.save", other)  # on disk is another model than in memory
+    found: Any = quantize(fused, dataset, tmp_path / "q", params([{"bits": 8, **LOOSE}]))
+    assert found["8bit"] == expected["2bit"]

@@ -191,3 +191,12 @@ def test_a_registry_that_can_not_be_written_is_one_line(
     monkeypatch.setenv("REFRAIN_REGISTRY", str(made / "adapter" / "metadata.json"))  # a file
     line = refused(capsys, "add", str(made / "adapter"), "--base", str(entry.base))
     assert "metadata.json" in line
+
+
+def test_a_reader_that_goes_away_is_no_error(entry: registry.Entry) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)  # as head has by the time that a slow command writes
+    command = [sys.executable, "-m", "stages.lora.register", "list"]
+    done = subprocess.run(command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert done.stderr == ""

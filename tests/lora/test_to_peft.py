@@ -159,6 +159,14 @@ def test_an_adapter_of_another_base_is_refused(base: Path, tmp_path: Path) -> No
         to_peft(base, adapter, tmp_path / "peft")
 
 
+def test_an_adapter_of_another_base_of_the_same_shapes_is_refused(base: Path, tmp_path: Path) -> None:
+    adapter = tiny.adapter_folder(tmp_path / "adapter", base)
+    write_json(adapter / "metadata.json", {"baseHash": "0" * 64})
+    with pytest.raises(StageError, match=r"metadata\.json: baseHash is 0{16}\.\.\., but .*base has another"):
+        to_peft(base, adapter, tmp_path / "peft")
+    assert not (tmp_path / "peft").exists()
+
+
 def test_an_adapter_that_lacks_a_part_is_refused(base: Path, tmp_path: Path) -> None:
     import mlx.core as mx
 

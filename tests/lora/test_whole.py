@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stages.lora.whole import check_adapter, check_base
+from stages.lora.whole import Shapes, check_adapter, check_base, check_fit
 from stages.run import StageError
 from tests.lora import tiny
 
@@ -145,3 +145,25 @@ def test_an_adapter_without_weights_is_refused(adapter: Path) -> None:
     (adapter / "adapters.safetensors").write_bytes(header({}, 0))
     with pytest.raises(StageError, match="holds no weights"):
         check_adapter(adapter)
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+def test_an_adapter_fits_the_base_that_it_was_made_for(base: Path, tmp_path: Path, kind: str) -> None:
+    adapter = tiny.adapter_folder(tmp_path / kind, base, kind=kind)
+    check_fit(base, check_base(base), adapter, check_adapter(adapter))
+
+
+def test_an_update_of_an_embedding_and_weights_in_full_fit_where_their_sizes_do(base: Path, adapter: Path) -> None:
+    weights = check_base(base)  # the embedding is 512 x 128
+    check_fit(base, weights, adapter, {"model.embed_tokens.lora_a": (512, 4), "model.embed_tokens.lora_b": (4, 128)})
+    check_fit(base, weights, adapter, {"model.norm.weight": (128,)})
+    wrong: list[Shapes] = [
+        {"model.embed_tokens.lora_a": (500, 4), "model.embed_tokens.lora_b": (4, 128)},
+        {"model.norm.weight": (64,)},
+        {"model.layers.2.mlp.down_proj.lora_a": (256, 4), "model.layers.2.mlp.down_proj.lora_b": (4, 128)},
+    ]
+    for updates in wrong:
+        with pytest.raises(StageError, match=r"not its base$"):
+            check_fit(base, weights, adapter, updates)
+    with pytest.raises(StageError, match="down_proj has no matrix lora_b"):
+        check_fit(base, weights, adapter, {"model.layers.1.mlp.down_proj.lora_a": (256, 4)})

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stages.midi import masks as module
 from stages.midi import tokens
 from stages.midi.grammar import Grammar
 from stages.midi.masks import MaskState, TokenMask
@@ -96,6 +97,36 @@ def test_rows_of_a_batch_are_the_masks_of_its_states(name: str, seed: int) -> No
         lefts = remaining if isinstance(remaining, list) else [remaining] * len(states)
         expected = [masks.mask(state, left) for state, left in zip(states, lefts)]
         assert np.array_equal(masks.masks(states, remaining), expected)
+
+
+def walk(masks: TokenMask, seed: int) -> list[MaskState]:
+    """The states along a random song, an id a name."""
+    states = [masks.start()]
+    for token in GRAMMAR.random_ids(random.Random(seed), 40).tolist():
+        states.append(masks.advance(states[-1], WHOLE[token][0]))
+    return states
+
+
+def test_a_full_table_changes_no_mask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TABLE_BYTES", 3 * 2100)  # 3 rows
+    small = TokenMask(GRAMMAR, WHOLE, 2100, END_IDS)
+    for seed in range(3):
+        states, expected = walk(small, seed), walk(MASKS["an id a name"], seed)
+        assert {state.row for state in states} == {-1, 0, 1, 2}
+        for one, other in zip(states, expected):
+            assert np.array_equal(small.masks([one], 10_000), MASKS["an id a name"].masks([other], 10_000))
+        assert np.array_equal(small.masks(states, 10_000), MASKS["an id a name"].masks(expected, 10_000))
+
+
+def test_states_that_are_forgotten_change_no_mask_and_hold_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_KNOWN", 5)
+    for seed in range(3):
+        small = TokenMask(GRAMMAR, WHOLE, 2100, END_IDS)
+        states, expected = walk(small, seed), walk(MASKS["an id a name"], seed)
+        assert len(small._known) <= 5
+        assert not states[0].after  # it led to the next one, which nothing else would have let go of
+        assert [state.grammar for state in states] == [state.grammar for state in expected]
+        assert np.array_equal(small.masks(states, 10_000), MASKS["an id a name"].masks(expected, 10_000))
 
 
 def test_the_minimum_is_that_of_the_longest_names() -> None:
