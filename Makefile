@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export DVC_NO_ANALYTICS := 1
 
-.PHONY: help install repro test check current bench clean
+.PHONY: help install repro test check current bench soak clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,7 +41,12 @@ current: install  ## check that dvc.lock is current; needs no data
 
 bench: install  ## measure speed and memory as ratios, side by side
 	python -m tests.bench_tokens
+	python -m tests.bench_train
 	python -m tests.bench_masks
+	python -m tests.bench_models metrics/speed.json
+
+soak: install  ## kill training at 200 random moments; each time it must end with the same bytes
+	REFRAIN_KILLS=200 pytest tests/lora/test_resume.py -k killed_at_random
 
 clean:  ## remove the virtual environment and tool caches; data, models and the DVC cache stay
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis *.egg-info

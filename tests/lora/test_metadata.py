@@ -20,9 +20,7 @@ def test_an_adapter_belongs_to_the_base_that_its_metadata_names(tmp_path: Path) 
         metadata.check_pair(adapter, other)
 
 
-@pytest.mark.parametrize(
-    ("text", "said"), [("{", "json"), ('{"baseHash": 5}', "baseHash is 5"), ("{}", "None")]
-)
+@pytest.mark.parametrize(("text", "said"), [("{", "json"), ('{"baseHash": 5}', "baseHash is 5"), ("{}", "None")])
 def test_damaged_metadata_is_one_line(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "metadata.json").write_text(text)
     with pytest.raises(StageError, match=said):
