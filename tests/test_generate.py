@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -184,7 +185,10 @@ def test_a_sample_ends_where_the_context_does(base: Path, capsys: pytest.Capture
 def test_ctrl_c_keeps_what_was_sampled_and_is_one_line(base: Path, tmp_path: Path) -> None:
     words = ["--prompt", "X is", "--samples", "20000", *SHORT, "--rows-at-once", "2", "--json", "--out"]
     line = [sys.executable, "-m", "stages.generate", str(base), *words, str(tmp_path / "o")]
-    with subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a shell starts in the background ignores it
+    with subprocess.Popen(
+        line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, preexec_fn=heeded
+    ) as process:
         assert process.stdout
         assert process.stderr
         first = process.stdout.readline()

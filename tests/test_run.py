@@ -104,9 +104,12 @@ def test_help_says_what_the_module_does() -> None:
 
 
 WAIT = """
+import signal
 import sys
 from pathlib import Path
 from stages.run import Stopped, run, signals
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # what a shell starts in the background ignores it
 
 def wait(folder: Path):
     with signals() as caught:

@@ -33,7 +33,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_jsonl(folder / "data" / f"{split}.jsonl", rows)
     settings = {"rank": 16, "alpha": 32.0, "dropout": 0.0, "keys": KEYS, "batch_rows": 3, "accumulation": 1}
     found = trained(folder / "base", folder / "data", folder, epochs=60.0, **settings)
-    assert found["rows"] == {"train": 3, "valid": 3, "valid_in_train": 3}
+    none: dict[str, dict[str, int]] = {"train": {}, "valid": {}}
+    assert found["rows"] == {"train": 3, "valid": 3, "valid_in_train": 3, "refused_or_cut": none}
     fuse(
         folder / "base",
         folder / "adapter",
