@@ -23,14 +23,18 @@ from stages.store import digest, folder
 
 REFERENCE = "reference BLAS of the mlx wheel"
 
+# The products are told where to go on when it is loaded. Opening OpenBLAS for everybody instead, so that a linker finds
+# them, gave its inner functions to scipy's OpenBLAS as well: other integers, and wrong results of LAPACK.
 SHIM = """
 #define FORWARD(real, name, inner) \\
-    void inner(int, int, int, long, long, long, real, const real *, long, const real *, long, real, real *, long); \\
+    static void (*inner)(int, int, int, long, long, long, real, const real *, long, const real *, long, real, \\
+                         real *, long); \\
+    void refrain_##name(void *product) { inner = product; } \\
     void name(int order, int ta, int tb, int m, int n, int k, real alpha, const real *a, int lda, const real *b, \\
               int ldb, real beta, real *c, int ldc) \\
     { inner(order, ta, tb, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc); }
-FORWARD(float, cblas_sgemm, scipy_cblas_sgemm64_)
-FORWARD(double, cblas_dgemm, scipy_cblas_dgemm64_)
+FORWARD(float, cblas_sgemm, single_product)
+FORWARD(double, cblas_dgemm, double_product)
 """
 
 
@@ -99,9 +103,11 @@ def _numpy_openblas() -> str | None:
         shim = place / "libcblas.so"
         if not shim.exists() and not _compiled(shim):
             return None
-    # numpy loaded it for itself alone; a second opening makes its names known to the shim.
-    openblas = ctypes.CDLL(str(bundled[0]), mode=ctypes.RTLD_GLOBAL)
-    ctypes.CDLL(str(shim), mode=ctypes.RTLD_GLOBAL)
+    openblas = ctypes.CDLL(str(bundled[0]))  # numpy has loaded it; its names stay its own
+    products = ctypes.CDLL(str(shim), mode=ctypes.RTLD_GLOBAL)
+    for name in ("cblas_sgemm", "cblas_dgemm"):
+        address = ctypes.cast(openblas[f"scipy_{name}64_"], ctypes.c_void_p)
+        products[f"refrain_{name}"](address)
     openblas.scipy_openblas_set_num_threads64_(1)
     return f"{_config(openblas, 'scipy_openblas_get_config64_')} (numpy {np.__version__})"
 

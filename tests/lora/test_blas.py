@@ -61,3 +61,17 @@ except RuntimeError as error:
     print(error)
 """
     assert "before the first import of mlx.core" in run(code, tmp_path).stdout
+
+
+@LINUX
+def test_scipy_keeps_its_own_lapack(tmp_path: Path) -> None:
+    # with numpy's OpenBLAS open to everybody, scipy's called its inner functions: "Too large work array required"
+    code = """
+from stages.lora import blas
+blas.load()
+import numpy as np, scipy.linalg
+a = np.random.default_rng(0).normal(size=(40, 30))
+u, s, v = scipy.linalg.svd(a, full_matrices=False)
+assert np.allclose(u * s @ v, a)
+"""
+    run(code, tmp_path)
