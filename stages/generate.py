@@ -8,23 +8,20 @@ keeps to the grammar of music and becomes MIDI files.
 import argparse
 import itertools
 import json
-import math
 import re
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
+from stages import arguments
 from stages.files import write_bytes, write_text
-from stages.lora import onnx_runtime
-from stages.lora.generate import encoded, sample
-from stages.lora.metadata import check_pair
-from stages.lora.model import load, vocabulary_size
+from stages.lora.forms import Model, folders, opened
+from stages.lora.generate import encoded
 from stages.lora.recipe import RECIPE
 from stages.lora.rows import prompt_and_answer
 from stages.lora.whole import read_object
@@ -37,19 +34,7 @@ from stages.run import StageError
 
 LONGEST = 512  # tokens of a sample, where neither --max-tokens nor the context says less
 ROW_FORMATS = ("text", "messages", "completions", "alpaca")
-REFERENCES = ("lora/", "LoRA:")
 WRITTEN = re.compile(r"[0-9]+\.(txt|mid)")  # what --out gets
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model of either kind, ready to sample from."""
-
-    tokenizer: Any
-    vocabulary: int  # logits per token
-    context: int | None  # the most tokens, those of the prompt included; None if the folder doesn't say
-    ends: list[int]
-    sample: Callable[..., list[list[int]]]  # of prompts, masks, and settings as keywords
 
 
 @dataclass(frozen=True)
@@ -58,14 +43,6 @@ class Music:
 
     vocabulary: Vocabulary
     format: str
-
-
-class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with status 2."""
-        self.exit(2, f"{self.prog}: {message}; see --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -80,9 +57,9 @@ def main(argv: list[str] | None = None) -> int:
             parser.error("--midi needs --out FOLDER, where the files go")
         prompts = _prompts(options.prompt, options.prompts)
         _check_unused(options.out)
-        folder, adapter = _folders(options.model, options.adapter)
+        folder, adapter = folders(options.model, options.adapter)
         music = _music(adapter, folder) if options.midi else None
-        _generate(_model(folder, adapter), music, prompts, options)
+        _generate(opened(folder, adapter), music, prompts, options)
     except argparse.ArgumentError as error:
         parser.error(str(error))
     except (StageError, OSError) as error:
@@ -94,12 +71,10 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> Parser:
-    whole = partial(_number, int, lambda found: found >= 1, "a whole number from 1 on")
-    seed = partial(_number, int, lambda found: found >= 0, "a whole number from 0 on")
-    temperature = partial(_number, float, lambda found: found >= 0, "a number from 0 on")
-    share = partial(_number, float, lambda found: 0 < found <= 1, "a number above 0, and 1 at most")
-    parser = Parser(prog="generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def _parser() -> arguments.Parser:
+    parser = arguments.Parser(
+        prog="generate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("model", help="a model folder of MLX or ONNX, or an adapter's lora/UUID or 'LoRA: name'")
     parser.add_argument("--adapter", type=Path, help="an adapter folder that belongs to the model")
     given = parser.add_mutually_exclusive_group(required=True)
@@ -108,28 +83,18 @@ def _parser() -> Parser:
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--chat", action="store_true", help="as a user's turn; the default where there is a template")
     form.add_argument("--raw", action="store_true", help="the model reads the prompt as it is")
-    parser.add_argument("--samples", type=whole, default=1, metavar="N", help="texts per prompt")
-    parser.add_argument("--rows-at-once", type=whole, default=16, metavar="N", help="sampled together; 16 by default")
+    parser.add_argument("--samples", type=arguments.whole, default=1, metavar="N", help="texts per prompt")
+    together = "sampled together; 16 by default"
+    parser.add_argument("--rows-at-once", type=arguments.whole, default=16, metavar="N", help=together)
     longest = f"of a text at most; by default {LONGEST}, or what the model's context leaves"
-    parser.add_argument("--max-tokens", type=whole, metavar="N", help=longest)
-    parser.add_argument("--temperature", type=temperature, default=1.0, metavar="T")
-    parser.add_argument("--top-p", type=share, default=0.95, metavar="P")
-    parser.add_argument("--seed", type=seed, default=1, metavar="S")
+    parser.add_argument("--max-tokens", type=arguments.whole, metavar="N", help=longest)
+    parser.add_argument("--temperature", type=arguments.temperature, default=1.0, metavar="T")
+    parser.add_argument("--top-p", type=arguments.share, default=0.95, metavar="P")
+    parser.add_argument("--seed", type=arguments.seed, default=1, metavar="S")
     parser.add_argument("--midi", action="store_true", help="prompts are requests for music; needs --out")
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="where 1.txt, 2.txt, ... go, and 1.mid, ...")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     return parser
-
-
-def _number(kind: Callable[[str], float], fits: Callable[[float], bool], expected: str, text: str) -> float:
-    """The number that `text` is, if it fits."""
-    try:
-        found = kind(text)
-    except ValueError:
-        found = math.nan
-    if not math.isfinite(found) or not fits(found):
-        raise argparse.ArgumentTypeError(f"{text}, expected {expected}")
-    return found
 
 
 def _prompts(given: Sequence[str] | None, file: Path | None) -> list[str]:
@@ -177,33 +142,6 @@ def _in_row(place: str, line: str) -> str:
     return prompt
 
 
-def _folders(model: str, adapter: Path | None) -> tuple[Path, Path | None]:
-    """The folders of the model and of the adapter on it. Raises StageError if they don't belong together."""
-    folder = Path(model)
-    if folder.is_dir():
-        if adapter is not None:
-            _check_adapter(folder, adapter)
-        return folder, adapter
-    if not model.startswith(REFERENCES):
-        raise StageError(f"{model} is no model folder, and no adapter of the registry: lora/UUID or 'LoRA: name'")
-    if adapter is not None:
-        raise StageError(f"{model} is an adapter already; give --adapter with the folder of a model")
-    from stages.lora import registry
-
-    entry = registry.find(model)  # its base has the hash that the adapter was trained on
-    return entry.base, entry.folder
-
-
-def _check_adapter(folder: Path, adapter: Path) -> None:
-    """Raise StageError if `adapter` says that it was trained on another model than that of `folder`.
-
-    Adapters of one shape fit each other's bases, and write nonsense on them.
-    """
-    if (folder / onnx_runtime.CONFIG).is_file():
-        raise StageError(f"{folder} is an exported model, which takes no --adapter; fuse the adapter, then export")
-    check_pair(adapter, folder)
-
-
 def _music(adapter: Path | None, folder: Path) -> Music:
     """What the model learned of music, from the recipe of the adapter, else from that of its base."""
     places = [place / RECIPE for place in (adapter, folder) if place is not None]
@@ -227,20 +165,6 @@ def _music(adapter: Path | None, folder: Path) -> Music:
             "changed; prepare and train again"
         )
     return Music(vocabulary, kind)
-
-
-def _model(folder: Path, adapter: Path | None) -> Model:
-    """The model of `folder`, by whichever runtime reads it."""
-    if (folder / onnx_runtime.CONFIG).is_file():
-        about = onnx_runtime.exported(folder)
-        by_onnx = partial(onnx_runtime.sample, folder)
-        return Model(about.tokenizer, about.vocabulary, about.context, sorted(about.ends), by_onnx)
-    loaded = load(folder, adapter)
-    by_mlx = partial(sample, loaded.model, loaded.tokenizer)
-    context = loaded.config.get("max_position_embeddings")
-    return Model(
-        loaded.tokenizer, vocabulary_size(loaded.model), context, sorted(loaded.tokenizer.eos_token_ids), by_mlx
-    )
 
 
 def _generate(model: Model, music: Music | None, prompts: Sequence[str], options: argparse.Namespace) -> None:
