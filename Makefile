@@ -41,6 +41,7 @@ current: install  ## check that dvc.lock is current; needs no data
 
 bench: install  ## measure speed and memory as ratios, side by side
 	python -m tests.bench_tokens
+	python -m tests.bench_prose
 	python -m tests.bench_train
 	python -m tests.bench_masks
 	python -m tests.bench_models metrics/speed.json

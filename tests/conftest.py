@@ -1,4 +1,4 @@
-"""One thread for every BLAS, scratch of the run's own, and the real hymns where they are at hand."""
+"""One thread for every BLAS, scratch of the run's own, and real scores and stories where they are at hand."""
 
 import os
 from pathlib import Path
@@ -26,4 +26,13 @@ def hymns() -> Path:
     path = Path(os.environ.get("REFRAIN_HYMNS") or ROOT.parent / "shared" / "data" / "hymns")
     if not path.is_dir():
         pytest.skip(f"no hymns at {path}: name a folder of MIDI files in REFRAIN_HYMNS to run this test on them")
+    return path
+
+
+@pytest.fixture(scope="session")
+def lovecraft() -> Path:
+    """A folder of Lovecraft's stories as text files; it isn't part of the repo."""
+    path = Path(os.environ.get("REFRAIN_STORIES") or ROOT.parent / "shared" / "data" / "prose" / "lovecraft" / "works")
+    if not path.is_dir():
+        pytest.skip(f"no stories at {path}: name a folder of text files in REFRAIN_STORIES to run this test on them")
     return path
