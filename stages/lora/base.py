@@ -21,6 +21,7 @@ TINY = "tiny"
 # A piece of text in this share of the rows becomes one token of the tiny tokenizer: the words around every answer.
 FREQUENT = 0.05
 ROWS_LOOKED_AT = 1000
+SMALLEST = 300  # ids of a tokenizer that learns its pieces
 
 
 class TinyParams(loop.FitParams):
@@ -32,6 +33,7 @@ class TinyParams(loop.FitParams):
     heads: int = Field(ge=1)
     kv_heads: int = Field(ge=1)
     rope_theta: float = Field(gt=1)  # longest wavelength of the position code, in tokens over 2 pi
+    vocabulary: int = Field(ge=0)  # ids, for rows whose dataset lists no words: pieces are learned from the rows
 
 
 class BaseParams(Params):
@@ -46,8 +48,9 @@ class BaseParams(Params):
 def base(dataset: Path, model: Path, loss: Path, curve: Path, speed: Path, params: BaseParams) -> dict[str, object]:
     """Write a model folder that mlx-lm and transformers read to `model`, its losses to `loss` and, drawn, to `curve`.
 
-    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole. `speed` gets
-    its target tokens per second. A hub repo's model has learned already: all three say so by being empty.
+    The tiny model learns the rows of `dataset`; its tokenizer holds each line of dataset/words.txt whole, or has pieces
+    learned from the rows where there is no such file. `speed` gets its target tokens per second. A hub repo's model has
+    learned already: all three say so by being empty.
     Raises StageError if a hub repo can't be had.
     """
     if params.source == TINY:
@@ -78,7 +81,7 @@ def _tiny(dataset: Path, model: Path, params: TinyParams) -> tuple[loop.Fitted, 
 
     with tempfile.TemporaryDirectory() as scratch:
         files = Path(scratch)
-        size = _write_tokenizer(dataset, files)
+        size = _write_tokenizer(dataset, files, params.vocabulary)
         config = tiny_config(params, size)
         write_json(files / "config.json", config)
         ends = [config["eos_token_id"], config["pad_token_id"]]
@@ -155,17 +158,30 @@ def _initialise(network: Any, params: TinyParams) -> None:
     network.update(tree_map_with_path(drawn, network.parameters()))
 
 
-def _write_tokenizer(dataset: Path, folder: Path) -> int:
-    """Make the tokenizer of `dataset`, write it, and say how many ids it has."""
+def _write_tokenizer(dataset: Path, folder: Path, size: int) -> int:
+    """Make the tokenizer of `dataset`, write it, and say how many ids it has: `size` if it has to learn its pieces."""
     from transformers import AutoTokenizer
 
     listed = dataset / "words.txt"
-    words = [line for line in listed.read_text(encoding="utf-8").split("\n") if line] if listed.exists() else []
+    if listed.exists() == bool(size):
+        raise StageError(
+            f"{listed} lists the words of the tokenizer, so tiny.vocabulary is 0, not {size}"
+            if size
+            else f"{listed} is not there, so pieces are learned: tiny.vocabulary is 0, expected their number"
+        )
+    if size and size < SMALLEST:
+        raise StageError(
+            f"tiny.vocabulary is {size}, expected at least {SMALLEST}: 256 bytes, the marks and some pieces"
+        )
+    words = [line for line in listed.read_text(encoding="utf-8").split("\n") if line] if not size else []
     tokenizer.write(tokenizer.make(words), folder)
     seen = [prompt + answer for prompt, answer in texts(dataset / "train.jsonl", AutoTokenizer.from_pretrained(folder))]
-    known = {f" {word}" for word in words}
-    frequent = tokenizer.frequent_pieces(seen[:ROWS_LOOKED_AT], FREQUENT)
-    backend = tokenizer.make(words, [piece for piece in frequent if piece not in known])
+    if size:
+        backend = tokenizer.learned(seen, size)
+    else:
+        known = {f" {word}" for word in words}
+        frequent = tokenizer.frequent_pieces(seen[:ROWS_LOOKED_AT], FREQUENT)
+        backend = tokenizer.make(words, [piece for piece in frequent if piece not in known])
     tokenizer.write(backend, folder)
     return int(backend.get_vocab_size())
 

@@ -1,4 +1,4 @@
-"""A byte-level BPE tokenizer made offline, in the form of Qwen2's, that holds given words whole."""
+"""A byte-level BPE tokenizer made offline, in the form of Qwen2's: it holds given words whole, or learns its pieces."""
 
 import re
 from collections import Counter
@@ -32,7 +32,7 @@ def make(words: Iterable[str], pieces: Iterable[str] = ()) -> Backend:
     beginnings, then the special tokens. Raises StageError if a word can't be one id, because Qwen's pattern splits it.
     """
     import tokenizers
-    from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, processors
+    from tokenizers import models
 
     whole = [f" {word}" for word in words]
     letters = byte_letters()
@@ -44,6 +44,37 @@ def make(words: Iterable[str], pieces: Iterable[str] = ()) -> Backend:
         merges |= dict.fromkeys((symbols[:end], symbols[end]) for end in range(1, len(symbols)))
     names = [*sorted(letters.values()), *dict.fromkeys("".join(merge) for merge in merges)]
     backend = tokenizers.Tokenizer(models.BPE(vocab={name: i for i, name in enumerate(names)}, merges=list(merges)))
+    _set_up(backend)
+    _add_special(backend)
+    for word, encoding in zip(whole, backend.encode_batch(whole)):
+        if len(encoding.ids) != 1:
+            raise StageError(f"the word {word[1:]!r} is {len(encoding.ids)} tokens, expected 1; words are letters only")
+    return backend
+
+
+def learned(texts: Iterable[str], size: int) -> Backend:
+    """A tokenizer of `size` ids, whose pieces byte-pair encoding finds in `texts`; fewer if the texts are small.
+
+    No pieces are learned from special tokens in `texts`. Any text comes back as in `make`.
+    """
+    import tokenizers
+    from tokenizers import models, trainers
+
+    special = re.compile("|".join(map(re.escape, SPECIAL)))
+    backend = tokenizers.Tokenizer(models.BPE())
+    _set_up(backend)
+    trainer = trainers.BpeTrainer(
+        vocab_size=size - len(SPECIAL), initial_alphabet=sorted(byte_letters().values()), show_progress=False
+    )
+    backend.train_from_iterator((part for text in texts for part in special.split(text)), trainer)
+    _add_special(backend)
+    return backend
+
+
+def _set_up(backend: Backend) -> None:
+    """Have `backend` cut and spell text as Qwen's tokenizer does."""
+    from tokenizers import Regex, decoders, normalizers, pre_tokenizers, processors
+
     split = pre_tokenizers.Split(Regex(SPLIT), behavior="isolated", invert=False)
     backend.pre_tokenizer = pre_tokenizers.Sequence(
         [split, pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
@@ -51,12 +82,13 @@ def make(words: Iterable[str], pieces: Iterable[str] = ()) -> Backend:
     backend.normalizer = normalizers.NFC()
     backend.decoder = decoders.ByteLevel()
     backend.post_processor = processors.ByteLevel(trim_offsets=False)
-    backend.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in SPECIAL])
 
-    for word, encoding in zip(whole, backend.encode_batch(whole)):
-        if len(encoding.ids) != 1:
-            raise StageError(f"the word {word[1:]!r} is {len(encoding.ids)} tokens, expected 1; words are letters only")
-    return backend
+
+def _add_special(backend: Backend) -> None:
+    """Give `backend` the special tokens, as its last ids."""
+    from tokenizers import AddedToken
+
+    backend.add_special_tokens([AddedToken(name, normalized=False, special=True) for name in SPECIAL])
 
 
 def write(backend: Backend, folder: Path) -> None:

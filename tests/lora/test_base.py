@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,6 +23,7 @@ TINY: dict[str, Any] = {
     "heads": 2,
     "kv_heads": 1,
     "rope_theta": 10000.0,
+    "vocabulary": 0,
     "epochs": 8.0,
     "max_steps": 0,
     "batch_rows": 4,
@@ -96,6 +98,24 @@ def test_a_tiny_base_learns_loads_and_has_the_same_bytes_each_time(dataset: Path
     assert model.args.vocab_size % 128 == 0
     # 6 words around the answer are whole too: <|im_start|> system \n Count . <|im_end|> \n ...
     assert len(tokenizer.encode("system")) == len(tokenizer.encode("Count")) == 1
+
+
+def test_where_no_words_are_listed_the_tokenizer_learns_its_pieces(dataset: Path, tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    plain = tmp_path / "plain"
+    shutil.copytree(dataset, plain, ignore=shutil.ignore_patterns("words.txt"))
+    found = made(plain, tmp_path / "a", params(vocabulary=304, epochs=1.0))
+    assert found["vocabulary"] == 304
+    words = AutoTokenizer.from_pretrained(tmp_path / "a")
+    assert len(words.encode("<|im_start|>system\nCount.<|im_end|>")) < 9
+    for folder, size, words in (
+        (plain, 0, "vocabulary is 0, expected their number"),
+        (plain, 200, "is 200, expected at least 300"),
+        (dataset, 320, "vocabulary is 0, not 320"),
+    ):
+        with pytest.raises(StageError, match=words):
+            made(folder, tmp_path / "b", params(vocabulary=size))
 
 
 def test_another_hash_seed_gives_the_same_bytes(dataset: Path, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
+import os
 import string
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 
 from stages.lora import chatml, tokenizer
 from stages.run import StageError
+from tests.conftest import ROOT
 
 WORDS = ["S", "B", *(f"N{a}{b}" for a in "abc" for b in string.ascii_lowercase), "chorale", "choral", "major", "Été"]
 
@@ -76,3 +80,37 @@ def test_the_tokenizer_has_the_same_bytes_each_time(backend: Any, tmp_path: Path
 def test_pieces_that_many_texts_hold_are_found() -> None:
     texts = ["<|im_start|>user\nGenerate a jig"] * 9 + ["Something else"]
     assert tokenizer.frequent_pieces(texts, 0.5) == [" a", " jig", "Generate", "user"]
+
+
+STORY = ["the keeper of the lamp kept the lamp lit", "the lamp was the keeper’s — and the sea’s"] * 4
+
+
+def test_learned_pieces_are_those_of_the_text(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    backend = tokenizer.learned([*STORY, "<|im_start|>user\n<|im_end|>"], 290)
+    tokenizer.write(backend, tmp_path)
+    found = AutoTokenizer.from_pretrained(tmp_path)
+    size = len(found)
+    assert size == backend.get_vocab_size() == 290
+    assert found.convert_ids_to_tokens([size - 3, size - 2, size - 1]) == list(tokenizer.SPECIAL)
+    assert len(found.encode(" the lamp")) == 2  # the commonest words are one piece each
+    assert not any("im_" in piece for piece in list(backend.get_vocab()) if piece not in tokenizer.SPECIAL)
+    text = "<|im_start|>the keeper’s Sphinx — 1830 日本<|im_end|>"
+    assert found.encode(text) == backend.encode(text).ids
+    assert found.decode(found.encode(text), skip_special_tokens=False) == text
+
+
+def test_learned_pieces_have_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:
+    code = f"from stages.lora import tokenizer; print(tokenizer.learned({STORY!r}, 290).to_str())"
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONHASHSEED": seed, "TOKENIZERS_PARALLELISM": parallel},
+        ).stdout
+        for seed, parallel in (("1", "true"), ("2", "false"))
+    ]
+    assert found[0] == found[1]
