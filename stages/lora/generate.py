@@ -12,6 +12,7 @@ State = TypeVar("State")
 
 COLDEST = 1e-6  # a temperature below it is taken as 0: its inverse times a logit may leave the range of float32
 Done = Callable[[list[list[int]]], None]  # is told what was sampled
+Seed = int | Sequence[int]  # of all rows, or one for each
 
 
 class Masks(Protocol[State]):
@@ -51,7 +52,7 @@ def sample(
     max_tokens: int,
     temperature: float,
     top_p: float,
-    seed: int,
+    seed: Seed,
     end_ids: Sequence[int] | None = None,
     rows_at_once: int = 16,
     done: Done | None = None,
@@ -60,9 +61,10 @@ def sample(
 
     `end_ids` are those of `tokenizer` if None. Temperature 0 takes the likeliest token; `top_p` keeps the likeliest
     tokens that reach that share of probability, 1 keeps all. Row i draws from a generator of its own, seeded with
-    (`seed`, i): what it becomes depends on the others only through rounding in the matrix products. `done` is called
-    with each `rows_at_once` of the rows as soon as they are written.
-    Raises ValueError if a prompt has no tokens, or a mask allows none.
+    (`seed`, i), or with (`seed[i]`, 0) where each row has its seed, so that its place doesn't count: what it becomes
+    depends on the others only through rounding in the matrix products. `done` is called with each `rows_at_once` of the
+    rows as soon as they are written.
+    Raises ValueError if a prompt has no tokens, a mask allows none, or there are more or fewer seeds than prompts.
     """
     return decoded(
         MlxDecoder(model),
@@ -96,16 +98,20 @@ def decoded(
     max_tokens: int,
     temperature: float,
     top_p: float,
-    seed: int,
+    seed: Seed,
     rows_at_once: int,
     done: Done | None = None,
 ) -> list[list[int]]:
     """What `sample` gives, by any decoder: the same draws for the same row, seed and number."""
     from tqdm import tqdm
 
-    draws = [np.random.default_rng([seed, row]).random(max_tokens, np.float32) for row in range(len(rows))]
+    seeds = [(seed, row) for row in range(len(rows))] if isinstance(seed, int) else [(one, 0) for one in seed]
+    if len(seeds) != len(rows):
+        raise ValueError(f"{len(seeds)} seeds for {len(rows)} prompts, expected one for each")
+    draws = [np.random.default_rng(pair).random(max_tokens, np.float32) for pair in seeds]
     found: list[list[int]] = []
-    with tqdm(total=len(rows), desc="sample", unit="piece", disable=None, leave=False) as bar:
+    hidden = len(rows) <= rows_at_once or None  # a bar of one step says nothing; None: shown on a terminal
+    with tqdm(total=len(rows), desc="sample", unit="piece", disable=hidden, leave=False) as bar:
         for first in range(0, len(rows), rows_at_once):
             part = slice(first, first + rows_at_once)
             found += _batch(decoder, rows[part], masks, np.array(draws[part]), temperature, top_p, ends)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stages.lora.export import QUIET
-from stages.lora.generate import Done, Masks, decoded, encoded
+from stages.lora.generate import Done, Masks, Seed, decoded, encoded
 from stages.run import StageError
 
 Tokenizer = Any  # a transformers tokenizer
@@ -64,14 +65,15 @@ def sample(
     max_tokens: int,
     temperature: float,
     top_p: float,
-    seed: int,
+    seed: Seed,
     rows_at_once: int = 16,
     done: Done | None = None,
 ) -> list[list[int]]:
     """What `generate.sample` gives, with the same draws, of the exported model in `folder`.
 
-    The end ids are those of the folder: the runtime knows no others. `done` is as there.
-    Raises ValueError if a prompt has no tokens, if a mask allows none, or if a row may outgrow the model's context.
+    The end ids are those of the folder: the runtime knows no others. `seed` and `done` are as there. The network stays
+    in memory for the next call.
+    Raises ValueError as that does, and if a row may outgrow the model's context.
     """
     about = exported(folder)
     rows = encoded(about.tokenizer, prompts)
@@ -103,21 +105,33 @@ def _unused(rows: Sequence[Sequence[int]], vocabulary: int) -> int:
     return found
 
 
+def _network(about: Exported, padding: int) -> Any:
+    """The network of an exported model, loaded again only for another padding id or if its files have changed."""
+    files = tuple((file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in sorted(about.folder.iterdir()))
+    return _loaded(about.folder.resolve(), files, padding)
+
+
+@lru_cache(maxsize=1)  # no more: a network may fill most of the memory
+def _loaded(folder: Path, _files: tuple[tuple[str, int, int], ...], padding: int) -> Any:
+    """The network in `folder`, whose `_files` are no more than a mark of what was loaded."""
+    os.environ.update(QUIET)
+    import onnxruntime_genai as runtime
+
+    config = runtime.Config(str(folder))
+    # An id that no prompt has: the runtime finds where a prompt ends by the padding after it, and wouldn't see the
+    # folder's own padding id inside of a prompt.
+    config.overlay(json.dumps({"model": {"pad_token_id": padding}}))
+    try:
+        return runtime.Model(config)
+    except RuntimeError as error:
+        raise StageError(f"{folder}: not a model that onnxruntime reads: {_line(error)}") from error
+
+
 class OnnxDecoder:
     """A generator of onnxruntime-genai per batch. It takes logits from outside, and goes on with the likeliest id."""
 
     def __init__(self, about: Exported, padding: int, max_tokens: int) -> None:
-        os.environ.update(QUIET)
-        import onnxruntime_genai as runtime
-
-        config = runtime.Config(str(about.folder))
-        # An id that no prompt has: the runtime finds where a prompt ends by the padding after it, and wouldn't see the
-        # folder's own padding id inside of a prompt.
-        config.overlay(json.dumps({"model": {"pad_token_id": padding}}))
-        try:
-            self.model = runtime.Model(config)
-        except RuntimeError as error:
-            raise StageError(f"{about.folder}: not a model that onnxruntime reads: {_line(error)}") from error
+        self.model = _network(about, padding)
         self.vocabulary = about.vocabulary
         self.padding = padding
         self.max_tokens = max_tokens

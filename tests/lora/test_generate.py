@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from stages.lora.generate import Masks, pick, sample
+from stages.lora.generate import Masks, Seed, decoded, pick, sample
 from stages.lora.model import Loaded, load, logits
 from tests.lora import tiny
 
@@ -45,6 +45,51 @@ def test_a_row_does_not_depend_on_those_beside_it(loaded: Loaded) -> None:
     assert run(loaded, rows_at_once=3) == together
     # equal prompts draw apart
     assert len({tuple(row) for row in run(loaded, ["X is"] * 4)}) == 4
+
+
+def test_a_row_with_a_seed_of_its_own_owes_nothing_to_its_place(loaded: Loaded) -> None:
+    seeds = [5, 6, 5, 8]
+    together = run(loaded, seed=seeds)
+    order = [3, 0, 2]
+    assert run(loaded, [PROMPTS[at] for at in order], seed=[seeds[at] for at in order]) == [
+        together[at] for at in order
+    ]
+    assert run(loaded, seed=seeds, rows_at_once=1) == together
+    assert [run(loaded, [prompt], seed=seed)[0] for prompt, seed in zip(PROMPTS, seeds)] == together
+    same = run(loaded, ["X is"] * 3, seed=[7, 9, 7])
+    assert same[0] == same[2] != same[1]
+
+
+def test_the_draws_of_one_seed_for_all_are_those_of_the_seed_and_the_row() -> None:
+    class Even:
+        """Logits that are all the same, so that a row says which numbers it drew."""
+
+        vocabulary = 1000
+
+        def begin(self, prompts: Sequence[Sequence[int]]) -> Any:
+            return np.zeros((len(prompts), self.vocabulary), np.float32)
+
+        def after(self, chosen: Any) -> Any:
+            return np.zeros((len(chosen), self.vocabulary), np.float32)
+
+        def keep(self, logits: Any, rows: Sequence[int]) -> Any:
+            return logits[list(rows)]
+
+    def drawn_by(seed: Seed, rows: int) -> list[list[int]]:
+        settings: dict[str, Any] = {"max_tokens": 4, "temperature": 1.0, "top_p": 1.0, "rows_at_once": 16}
+        return decoded(Even(), [[1]] * rows, None, ends=frozenset(), seed=seed, **settings)
+
+    def expected(seed: int, row: int) -> list[int]:
+        return [int(draw * 1000) for draw in np.random.default_rng([seed, row]).random(4, np.float32)]
+
+    assert drawn_by(5, 3) == [expected(5, row) for row in range(3)]
+    assert drawn_by([5, 6, 5], 3) == [expected(5, 0), expected(6, 0), expected(5, 0)]
+
+
+@pytest.mark.parametrize("seeds", [[], [1], [1, 2, 3]])
+def test_seeds_are_as_many_as_prompts(loaded: Loaded, seeds: list[int]) -> None:
+    with pytest.raises(ValueError, match=f"{len(seeds)} seeds for 2 prompts, expected one for each"):
+        run(loaded, ["X", "Y"], seed=seeds)
 
 
 def test_rows_end_at_an_end_id_and_the_others_go_on(loaded: Loaded) -> None:

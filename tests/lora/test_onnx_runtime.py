@@ -55,6 +55,24 @@ def test_the_same_ids_as_in_mlx_alone_and_in_a_batch(both: Both, changed: dict[s
     assert [len(row) for row in found] == [30] * len(PROMPTS)
 
 
+def test_a_seed_for_each_row_draws_as_in_mlx(both: Both) -> None:
+    expected, found = pair(both, seed=[8, 5, 8, 1])
+    assert found == expected
+    assert pair(both, PROMPTS[::-1], seed=[1, 8, 5, 8], rows_at_once=3)[1] == expected[::-1]
+
+
+def test_the_network_is_loaded_once_until_its_files_change(both: Both, tmp_path: Path) -> None:
+    folder = shutil.copytree(both[1], tmp_path / "model")
+    onnx_runtime._loaded.cache_clear()
+    for seed in (5, 6):
+        onnx_runtime.sample(folder, ["X"], None, **SETTINGS | {"seed": seed})
+    assert onnx_runtime._loaded.cache_info().misses == 1
+    onnx_runtime.sample(both[1], ["X"], None, **SETTINGS)
+    (folder / "model.onnx").write_bytes(b"no model")
+    with pytest.raises(StageError, match="not a model that onnxruntime reads"):
+        onnx_runtime.sample(folder, ["X"], None, **SETTINGS)
+
+
 def test_rows_end_at_the_end_id_and_the_others_go_on(both: Both) -> None:
     expected, found = pair(both, ["X"] * 40, max_tokens=60)
     assert found == expected

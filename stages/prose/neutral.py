@@ -1,0 +1,121 @@
+"""Make plain prose of what a user gives, as the sources were made that the model learned from."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stages.params import ParamsError, load
+from stages.prose.persona import Recipe
+from stages.prose.rewriter import Request, Rewriter, Task
+from stages.prose.rules import Variant, neutralized
+from stages.run import StageError
+from stages.workers import map_items
+
+if TYPE_CHECKING:
+    from stages.prose.backends import RewriterParams
+
+VARIANT: Variant = "standard"  # of the neutral form that a model is asked with
+PARAMS, SECTION = Path("params.yaml"), "prose.rewrite.rewriter"
+
+# What tells backends apart that write alike: where and how fast they run.
+RUNS = ("backend", "by_task", "versions", "blas", "rows_at_once")
+
+Neutral = Callable[[Sequence[str]], list[str]]  # plain prose for each text; "" where there is none
+
+
+class Rewriters:
+    """What makes plain prose, and a narrative, of texts.
+
+    Raises StageError if the params file names nothing that can do it, or for plain prose another than that which made
+    the sources of the training rows, unless any recipe will do.
+    """
+
+    def __init__(self, recipe: Recipe, options: argparse.Namespace) -> None:
+        self.plain = options.plain
+        self.seed = options.seed
+        self.by_rules = recipe.rewriter.get("backend") == "rules"
+        self.round_trip = bool(recipe.rewriter.get("round_trip"))
+        self.asked: dict[Task, Rewriter] = {}
+        tasks: list[Task] = ["narrativize"] if options.narrativize else []
+        tasks += [] if self.plain or self.by_rules else ["neutralize"]
+        if not tasks:
+            return
+        from stages.prose.backends import opened
+
+        params, names = _named(tasks, options)
+        if "neutralize" in names and names["neutralize"] != recipe.rewriter.get("backend"):
+            _refuse("backend", names["neutralize"], recipe, options)
+        made = {
+            name: opened(params.model_copy(update={"backend": name, "by_task": {}}))
+            for name in sorted(set(names.values()))
+        }
+        self.asked = {task: made[name] for task, name in names.items()}
+        if "neutralize" in names and names["neutralize"] == recipe.rewriter.get("backend"):
+            _check_identity(self.asked["neutralize"].backends["neutralize"].about(), recipe, options)
+
+    def neutral(self, texts: Sequence[str]) -> list[str]:
+        """Plain prose; "" where nothing came of it."""
+        if self.plain:
+            return list(texts)
+        if self.by_rules:
+            one = partial(neutralized, variant=VARIANT, round_trip=self.round_trip)
+            # the round trip takes longer than processes take to start
+            return map_items(one, texts, "neutralise") if self.round_trip else [one(text) for text in texts]
+        return self._answers("neutralize", texts)
+
+    def narrative(self, texts: Sequence[str]) -> list[str]:
+        """A narrative of what explains or argues, which is what comes before plain prose; "" where nothing came."""
+        return self._answers("narrativize", texts) if "narrativize" in self.asked else list(texts)
+
+    def _answers(self, task: Task, texts: Sequence[str]) -> list[str]:
+        found = self.asked[task].answers([Request(task, text, VARIANT, seed=self.seed) for text in texts])
+        for reason, count in sorted(Counter(answer.reason for answer in found if answer.reason).items()):
+            print(f"infer: {task}: {count} of {len(found)} texts without an answer: {reason}", file=sys.stderr)
+        return ["" if answer.reason else answer.text.strip() for answer in found]
+
+
+def check_narrator(options: argparse.Namespace) -> None:
+    """Raise StageError if a narrative is asked for and the params file names nothing that can make one."""
+    if not options.narrativize:
+        return
+    try:
+        _named(["narrativize"], options)
+    except (StageError, ParamsError, OSError) as error:
+        raise StageError(f"--narrativize: {error}, or leave --narrativize out") from error
+
+
+def _named(tasks: Sequence[Task], options: argparse.Namespace) -> "tuple[RewriterParams, dict[Task, str]]":
+    """The params of rewriters, and the backend of each of `tasks`. Raises StageError if one can't do it."""
+    from stages.prose.backends import RewriterParams
+
+    params = load(options.params_file, SECTION, RewriterParams)
+    names: dict[Task, str] = {task: params.by_task.get(task, params.backend) for task in tasks}
+    for task, name in names.items():
+        if name == "replay" or (task == "narrativize" and name == "rules"):
+            can = "which has the answers to other texts" if name == "replay" else "and rules can't do that"
+            place = f"{options.params_file}: {SECTION} has backend {name} for {task}"
+            raise StageError(f"{place}, {can}; choose openai or mlx")
+    return params, names
+
+
+def _check_identity(about: Mapping[str, Any], recipe: Recipe, options: argparse.Namespace) -> None:
+    """Raise StageError if a rewriter that says this of itself isn't the one of `recipe`."""
+    for key in sorted({*about, *recipe.rewriter} - set(RUNS)):
+        if about.get(key) != recipe.rewriter.get(key):
+            _refuse(key, about.get(key), recipe, options)
+            return
+
+
+def _refuse(key: str, value: object, recipe: Recipe, options: argparse.Namespace) -> None:
+    """Raise StageError for a rewriter that isn't the one of `recipe`, or warn."""
+    line = (
+        f"{options.params_file}: {SECTION}: {key} is {value!r}, but the sources that the model learned from were made "
+        f"with {recipe.rewriter.get(key)!r}"
+    )
+    if not options.any_recipe:
+        raise StageError(f"{line}; set that, or give --plain if the text is plain already, or --any-recipe")
+    print(f"infer: warning: {line}; going on because of --any-recipe", file=sys.stderr)
