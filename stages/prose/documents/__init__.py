@@ -1,0 +1,1 @@
+"""Documents and conversations to rows that an adapter learns from."""
