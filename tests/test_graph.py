@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from tests.conftest import ROOT
 
 DATA = ["midi_collect", "midi_curate", "midi_prepare@general", "midi_prepare@gospel"]
+PROSE = ["prose_curate", "prose_rewrite", "prose_prepare", "prose_primer"]
 
 # A handful of scores and a few training steps: the same code in seconds.
 SMALL = {
@@ -32,7 +33,8 @@ class Graph:
         for name in ("dvc.yaml", "dvc.lock", "params.yaml"):
             shutil.copy(ROOT / name, root / name)
         shutil.copytree(ROOT / "stages", root / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(ROOT / "data" / "midi" / "raw", root / "data" / "midi" / "raw")
+        for name in ("midi/raw", "prose/raw", "prose/answers", "documents/raw"):
+            shutil.copytree(ROOT / "data" / name, root / "data" / name)
         self.run("git", "init", "-q")
         self.dvc("init", "-q")
 
@@ -126,10 +128,20 @@ def test_one_worker_and_two_give_the_same_hashes_for_every_data_stage(graph: Gra
     assert graph.hashes(*DATA) == first
 
 
+def test_another_noise_rewrites_nothing_and_one_worker_gives_the_hashes_of_two(graph: Graph) -> None:
+    assert graph.repro(*PROSE, REFRAIN_WORKERS="1", REFRAIN_SCRATCH=str(graph.root / ".first")) == PROSE
+    first = graph.hashes(*PROSE)
+    ran = graph.repro("--force", *PROSE, REFRAIN_WORKERS="2", REFRAIN_SCRATCH=str(graph.root / ".second"))
+    assert ran == PROSE
+    assert graph.hashes(*PROSE) == first
+    graph.change("prose.prepare.persona.noise.rate", 0.1)
+    assert graph.repro(*PROSE) == PROSE[2:]
+
+
 def test_one_changed_evaluation_param_reruns_one_stage_per_adapter(shipped: Graph) -> None:
     before = shipped.changed_params()  # none in a clean checkout; what its owner is about to run in another
     shipped.change("midi.evaluate.temperature", 0.5)
-    evaluations = {"evaluate@midi_general", "evaluate@midi_gospel"}
+    evaluations = {"midi_evaluate@midi_general", "midi_evaluate@midi_gospel"}
     assert shipped.changed_params() == before | evaluations
     # and nothing reads what they write
     written = {out for stage in evaluations for out in shipped.hashes(stage)}
@@ -141,3 +153,9 @@ def test_a_changed_adapter_param_trains_that_adapter_alone(shipped: Graph) -> No
     before = shipped.changed_params()
     shipped.change("train.midi_gospel.rank", 8)
     assert shipped.changed_params() == before | {"train@midi_gospel"}
+
+
+def test_the_answers_to_replay_are_the_users_and_rewriting_depends_on_them(shipped: Graph) -> None:
+    lock = YAML(typ="safe").load(shipped.root / "dvc.lock")["stages"]
+    assert "data/prose/answers" in {dep["path"] for dep in lock["prose_rewrite"]["deps"]}
+    assert not any(out["path"].startswith("data/prose/answers") for stage in lock.values() for out in stage["outs"])

@@ -1,6 +1,7 @@
 """Each recipe is a list of `--set-param key=value` for `dvc exp run`, with keys that exist and values that fit."""
 
 import shlex
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,20 @@ from stages.midi.curate import CurateParams
 from stages.midi.evaluate import EvaluateParams
 from stages.midi.prepare import PrepareParams
 from stages.params import Params, load
+from stages.prose import curate, evaluate, prepare, primer, rewrite
+from stages.prose.documents import prepare as documents
 from tests.conftest import ROOT
 from tests.lora import tiny
 
 SECTIONS: dict[str, type[Params]] = {
+    "documents.prepare": documents.PrepareParams,
+    "prose.curate": curate.CurateParams,
+    "prose.rewrite": rewrite.RewriteParams,
+    "prose.prepare": prepare.PrepareParams,
+    "prose.primer": primer.PrimerParams,
+    "prose.evaluate": evaluate.EvaluateParams,
+    "base.prose": BaseParams,
+    "train.prose_author": TrainParams,
     "midi.collect": CollectParams,
     "midi.curate": CurateParams,
     "midi.prepare": PrepareParams,
@@ -67,6 +78,31 @@ def test_the_shipped_params_fit_their_stages() -> None:
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
 def test_a_recipe_names_keys_that_exist_with_values_that_fit(recipe: Path, tmp_path: Path) -> None:
     cooked(recipe, tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.name)
+def test_the_readme_gives_a_recipe_to_dvc_as_it_is_written(recipe: Path, tmp_path: Path) -> None:
+    line = next(
+        line for line in (ROOT / "README.md").read_text().splitlines() if line.endswith(f"recipes/{recipe.name}")
+    )
+    stub = tmp_path / "dvc"
+    stub.write_text('#!/bin/sh\nfor word in "$@"; do printf "%s\\n" "$word"; done\n')
+    stub.chmod(0o755)
+    done = subprocess.run(
+        ["bash", "-c", line.replace(".venv/bin/dvc", str(stub))], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    given = done.stdout.splitlines()
+    assert given[:2] == ["exp", "run"]
+    words = shlex.split(recipe.read_text())
+    assert given[-len(words) :] == words
+
+
+def test_the_style_recipe_has_the_settings_that_it_is_named_for(tmp_path: Path) -> None:
+    adapter = cooked(ROOT / "recipes" / "prose-qwen2.5-14b", tmp_path / "params.yaml")["train.prose_author"]
+    assert (adapter.rank, adapter.alpha / adapter.rank, adapter.dropout, len(adapter.keys)) == (64, 2.0, 0.1, 7)
+    assert (adapter.learning_rate, adapter.epochs, adapter.batch_rows, adapter.accumulation) == (1e-5, 2.2, 1, 4)
+    assert adapter.gradient_checkpointing
+    assert adapter.num_layers == -1
 
 
 def test_a_quantized_base_passes_the_gates_of_the_recipe(tmp_path: Path) -> None:
