@@ -28,10 +28,11 @@ LIMIT = 100_000  # events between the runs: a file of nothing else is refused or
 IGNORED = 0xF0
 ANY_STATUS = 0x80  # stands for all statuses of messages with two data bytes
 
+# Atomic groups, not possessive quantifiers of groups: Python before 3.11.5 lets those match too much (cpython #106052).
 _DELTA = rb"[\x80-\xff]{0,3}+[\x00-\x7f]"
-_MORE = rb"(?:" + _DELTA + rb"[\x80-\xbf\xe0-\xef]?+[\x00-\x7f]{2})*+"
+_MORE = rb"(?>(?:" + _DELTA + rb"(?>[\x80-\xbf\xe0-\xef]?)[\x00-\x7f]{2})*)"
 _RUNNING = re.compile(_MORE).match
-_EXPLICIT = re.compile(rb"(?:" + _DELTA + rb"[\x80-\xbf\xe0-\xef][\x00-\x7f]{2}" + _MORE + rb")?+").match
+_EXPLICIT = re.compile(rb"(?>(?:" + _DELTA + rb"[\x80-\xbf\xe0-\xef][\x00-\x7f]{2}" + _MORE + rb")?)").match
 _KEPT = frozenset({MARKER, PORT, TEMPO, METRE})
 _KEPT_FIRST = _KEPT | {TEXT, NAME}  # in the first track they may be the title
 _COUNTED = dict.fromkeys(range(256), "other_meta") | dict.fromkeys(range(1, 16), "text")
