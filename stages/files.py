@@ -17,8 +17,13 @@ import psutil
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; it takes the place of `path` when the block ends without an error."""
+def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it takes the place of `path` when the block ends without an error.
+
+    A process that is killed then loses nothing of it; where it is `durable`, a power cut loses nothing either. That
+    waits for the disk twice: for what the file holds before it has its name, and for the name.
+    """
+    made = [folder for folder in path.parents if not folder.exists()] if durable else []
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
@@ -26,9 +31,23 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o644)  # mkstemp gives 0600, which a shared cache or a web server can't read
+        if durable:
+            _flush(temporary)
         temporary.replace(path)
+        if durable:
+            for folder in dict.fromkeys([path.parent, *(new.parent for new in made)]):
+                _flush(folder)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    """Wait until the disk has what a file holds, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -54,9 +73,9 @@ def _sweep(path: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+def write_bytes(path: Path, data: bytes, durable: bool = False) -> None:
+    """Write `data` to `path`, whole or not at all; `durable` as in `replacing`."""
+    with replacing(path, durable) as temporary:
         temporary.write_bytes(data)
 
 

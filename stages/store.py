@@ -95,9 +95,9 @@ def folder(kind: str, key: str) -> Iterator[Path]:
         lock.release()
 
 
-def put(kind: str, key: str, data: bytes) -> None:
-    """Keep `data` as the result of `key`, beside its hash."""
-    write_bytes(scratch() / kind / key[:2] / key, sha256(data).encode() + b"\n" + data)
+def put(kind: str, key: str, data: bytes, durable: bool = False) -> None:
+    """Keep `data` as the result of `key`, beside its hash; `durable` as in `files.replacing`."""
+    write_bytes(scratch() / kind / key[:2] / key, sha256(data).encode() + b"\n" + data, durable)
 
 
 def get(kind: str, key: str) -> bytes | None:

@@ -14,6 +14,7 @@ from stages.files import (
     replacing,
     replacing_folder,
     sha256_tree,
+    write_bytes,
     write_csv,
     write_json,
     write_jsonl,
@@ -34,6 +35,32 @@ def test_a_written_file_can_be_read_by_all_and_its_folders_are_made(tmp_path: Pa
     write_text(tmp_path / "b" / "c" / "a", "new\r\n")
     assert (tmp_path / "b" / "c" / "a").read_bytes() == b"new\r\n"
     assert stat.S_IMODE((tmp_path / "b" / "c" / "a").stat().st_mode) == 0o644
+
+
+def test_a_durable_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_and_those_of_new_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b" / "c" / "a"
+    flushed: list[tuple[str, bool]] = []
+    really = os.fsync
+
+    def watched(descriptor: int) -> None:
+        inode = os.fstat(descriptor).st_ino
+        folder = next((one.name for one in path.parents if one.exists() and one.stat().st_ino == inode), "")
+        flushed.append((folder or "file", path.exists()))
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_bytes(path, b"1")
+    assert flushed == []  # it takes time
+    write_bytes(path, b"2", durable=True)
+    assert flushed == [("file", True), ("c", True)]
+    flushed.clear()
+    path = tmp_path / "d" / "e" / "a"
+    write_bytes(path, b"3", durable=True)
+    assert flushed == [("file", False), ("e", True), ("d", True), (tmp_path.name, True)]
+    assert path.read_bytes() == b"3"
+    assert [one.name for one in path.parent.iterdir()] == ["a"]
 
 
 def test_json_has_no_nan_and_a_failure_leaves_no_file(tmp_path: Path) -> None:

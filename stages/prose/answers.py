@@ -1,7 +1,7 @@
 """What a rewriter answered: kept in the store as it comes, and packed into one file that needs no rewriter any more.
 
-Each answer is a file of its own in the store's scratch, whole or absent, beside its hash; so a process that is killed
-loses none that came before, threads need no lock, and a torn file is no answer.
+Each answer is a file of its own in the store's scratch, whole or absent, beside its hash; so neither a kill nor a power
+cut loses one that came before, threads need no lock, and a torn file is no answer.
 """
 
 import json
@@ -60,8 +60,8 @@ def is_unicode(text: str) -> bool:
 
 
 def keep(key: str, answer: Answer) -> None:
-    """Keep `answer` in the store."""
-    store.put(KIND, key, json.dumps([answer.text, answer.reason]).encode())
+    """Keep `answer` in the store, on the disk before this returns: it may have been paid for."""
+    store.put(KIND, key, json.dumps([answer.text, answer.reason]).encode(), durable=True)
 
 
 def kept(key: str) -> Answer | None:

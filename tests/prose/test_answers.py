@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,20 @@ def test_an_answer_is_found_by_its_key_alone() -> None:
     keep(store.digest("two"), Answer("", "truncated"))
     assert kept(key) == Answer("“Yes,” said she.\n\nÆther\u2028.", "")
     assert kept(store.digest("two")) == Answer("", "truncated")
+
+
+def test_an_answer_is_on_the_disk_before_keeping_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[int] = []
+    really = os.fsync
+
+    def watched(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_ino)
+        really(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    keep(store.digest("paid"), Answer("dear"))
+    path = file_of(store.digest("paid"))
+    assert {path.stat().st_ino, path.parent.stat().st_ino} <= set(flushed)
 
 
 @pytest.mark.parametrize(("cut", "more"), [(-1, b""), (0, b""), (-3, b'x"]')])
