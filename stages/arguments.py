@@ -1,7 +1,12 @@
-"""The command line of what isn't a stage: an error is one line, and a number is checked where it is read."""
+"""The command line of what isn't a stage: an error is one line, a number is checked where it is read, and a command
+ends quietly when nobody reads its output any more.
+"""
 
 import argparse
 import math
+import os
+import signal
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn
@@ -13,6 +18,24 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """End with status 2."""
         self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def status(main: Callable[[], int]) -> int:
+    """The exit status of a command: that of `main`, or 141 without a word where nobody reads its output any more.
+
+    That is what the shell says of a program that SIGPIPE ended, as `| head` does. The signal itself stays ignored: it
+    would end the command for a connection that a server closes, too. `main` must let BrokenPipeError out.
+    """
+    try:
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()  # here, and not when Python ends, which would complain
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):  # what is still to be said goes unsaid
+            os.dup2(nowhere, stream.fileno())
+        return 128 + signal.SIGPIPE
 
 
 def _number(kind: Callable[[str], float], fits: Callable[[float], bool], expected: str, text: str) -> float:

@@ -48,7 +48,7 @@ class Music:
 def main(argv: list[str] | None = None) -> int:
     """The exit status: 0, 1 for a set-up that can't work, 2 for a wrong command line, 130 after Ctrl-C.
 
-    Each but 0 is said in one line. What was sampled until then has been printed and written.
+    Each but 0 is said in one line. What was sampled until then has been printed and written. BrokenPipeError goes out.
     """
     parser = _parser()
     options = parser.parse_args(argv)
@@ -62,6 +62,8 @@ def main(argv: list[str] | None = None) -> int:
         _generate(opened(folder, adapter), music, prompts, options)
     except argparse.ArgumentError as error:
         parser.error(str(error))
+    except BrokenPipeError:  # nobody reads what is printed: see arguments.status
+        raise
     except (StageError, OSError) as error:
         print(f"generate: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -275,4 +277,4 @@ def _block(found: dict[str, Any], number: int, count: int) -> str:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(arguments.status(main))

@@ -201,6 +201,18 @@ def test_ctrl_c_keeps_what_was_sampled_and_is_one_line(base: Path, tmp_path: Pat
         assert (tmp_path / "o" / f"{number}.txt").read_bytes().decode() == row["text"]
 
 
+def test_a_reader_that_goes_ends_it_without_a_word(base: Path) -> None:
+    words = ["--prompt", "X is", "--samples", "20000", *SHORT, "--rows-at-once", "2", "--json"]
+    line = [sys.executable, "-m", "stages.generate", str(base), *words]
+    with subprocess.Popen(line, cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+
+
 def test_a_folder_that_cant_take_the_samples_is_refused_before_any(
     base: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import signal
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from stages import arguments
 from stages.lora import registry
 from stages.lora.registry import Entry
 from stages.run import StageError
@@ -85,6 +85,8 @@ def main(argv: list[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return COMMANDS[options.command](options)
+    except BrokenPipeError:  # nobody reads what is printed: see arguments.status
+        raise
     except (StageError, OSError) as error:
         print(f"register: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -155,5 +157,4 @@ def _wrapped(key: str, value: object) -> list[str]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` closes the pipe: end there, without a complaint
-    raise SystemExit(main())
+    raise SystemExit(arguments.status(main))
