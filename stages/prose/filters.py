@@ -85,7 +85,8 @@ def whole_sentences(text: str, spans: Sequence[Span], sentence_words: int) -> in
 @cache
 def _beginning(count: int) -> re.Pattern[str]:
     """What matches at the beginning of a text of at least `count` words."""
-    return re.compile(rf"(?:[\W\d_]*+[^\W\d_]++(?:[’'][^\W\d_]++)*+){{{count}}}")
+    # a possessive quantifier of a group may match too much before Python 3.11.5 (cpython #106052): atomic ones instead
+    return re.compile(rf"(?:[\W\d_]*+[^\W\d_]++(?>(?:[’'][^\W\d_]++)*)){{{count}}}")
 
 
 def _may_repeat(hashed: Words, share: float) -> NDArray[np.bool_]:

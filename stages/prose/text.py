@@ -13,6 +13,9 @@ ABBREVIATION = re.compile(
     r"(?:^|[^\w.])(?:[A-Z]|Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|Prof|Rev|Hon|Capt|Col|Gen|Lieut|Lt|Sgt|Sergt|Maj|St|Sr|Jr|Esq|"
     r"Gov|Sen|Supt|Insp|Vol|Fig|Ch|pp|p|cf|viz|vs|i\.e|e\.g|etc)\.$"
 )
+SELF = re.compile(r"(?<![a-z])(?:said|cried|asked|was|am|than|as|did|do|had|have|could|nor|but|not) I\.$")  # no initial
+INITIAL = re.compile(r"[A-Z]\.")  # it was I. M. Pei
+BREAK = re.compile(r"\n\s*\n")  # an abbreviation that ends a paragraph ends its sentence
 NUMBER, DIGIT = re.compile(r"(?:^|[^\w.])Nos?\.$"), re.compile(r"\d")  # No. 5, but not: No. No.
 HOUR, PRONOUN = re.compile(r"\b[ap]\.m\.$"), re.compile(r"I\b")  # at 5 a.m. I rose: its capital opens nothing
 OPENERS = "“‘\"'([—–-"
@@ -69,10 +72,11 @@ def _sentence_spans(text: str) -> Iterator[Span]:
             opened += 1
         if match.group().rstrip()[:1] in ".!?…" and text[opened : opened + 1].islower():
             continue
-        if match.group().rstrip() == ".":
+        if match.group().rstrip() == "." and not BREAK.search(match.group()):
             # no more than the longest abbreviation: a sentence that never ends would be read again for each mark
             marks = text[max(start, match.start() - 9) : match.start() + 1]
-            if ABBREVIATION.search(marks) or any(
+            is_self = SELF.search(marks) and not INITIAL.match(text, after)
+            if (ABBREVIATION.search(marks) and not is_self) or any(
                 pattern.search(marks) and following.match(text, after)
                 for pattern, following in ((HOUR, PRONOUN), (NUMBER, DIGIT))
             ):

@@ -2,11 +2,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from stages.prose.chunks import Chunk, Left, chunks
-from stages.prose.text import sentences, words
+from stages.prose.text import narration, sentences, unclear_speech, words
 from tests.prose.stories import rows
 
 
@@ -123,6 +123,80 @@ def test_a_run_that_is_long_enough_loses_no_sentence(counts: list[int], seed: in
     found, left = chunks(work(counts), 20, 70, 2, seed)
     assert (left == []) == (sum(counts) >= 20)
     assert bool(found) == (sum(counts) >= 20)
+
+
+SAID = "“Xsa is here and on. Xsb is there and on. Xsc is gone and on.” Xsd went and went on."  # 20 words, 15 said
+SEEDS = range(20)
+
+
+def texts_of(paragraphs: list[str], least: int, most: int, overlap: int, split: str = "train") -> list[list[str]]:
+    """The texts of the chunks, for each of some seeds."""
+    many = [chunks(rows("work", paragraphs, split), least, most, overlap, seed) for seed in SEEDS]
+    assert not [left for _, left in many if left]
+    return [[chunk.text for chunk in found] for found, _ in many]
+
+
+def test_no_chunk_begins_or_ends_within_speech() -> None:
+    for found in texts_of([f"Xaa went in. {SAID} Xab went on."] * 20, 30, 60, 2):
+        assert len(found) > 10
+        for text in found:
+            assert not unclear_speech(text)
+            assert text.count("“") == text.count("”")
+            assert not {"xsa", "xsb", "xsc"} & set(words(narration(text)))
+
+
+def test_an_overlap_has_the_whole_of_a_speech_or_nothing_of_it() -> None:
+    paragraphs = [f"Xaa went in. {SAID} Xab went on." for _ in range(20)]
+    found = texts_of(paragraphs, 30, 60, 2)
+    # of Xsd and Xab both are repeated, of Xsc and Xsd only the second; three sentences said are more than two
+    assert {text.split()[0] for texts in found for text in texts[1:]} == {"Xsd", "Xab"}
+    found = texts_of(paragraphs, 30, 70, 4)
+    assert {text.split()[0] for texts in found for text in texts[1:]} == {"Xaa", "“Xsa", "Xsd"}
+
+
+def test_speech_of_more_than_the_most_words_is_left_and_counted() -> None:
+    long = "“Xsa said it all. " + "And so it went on and on. " * 10 + "Xsb is the end.” So it went."
+    found, left = chunks(rows("work", [f"{sentence(30)} {long} {sentence(35)}"]), 30, 60, 2, 1)
+    assert [len(words(chunk.text)) for chunk in found] == [30, 38]  # So it went: 3 words of the second
+    assert left == [Left("work", "train", "long_speech", 78, "“Xsa said it all.")]  # 4 + 7 x 10 + 4
+
+
+def test_speech_of_several_paragraphs_is_cut_between_those_that_open_it_anew() -> None:
+    told = ["“" + " ".join([sentence(10, f"x{name}") for name in "abc"]) for name in "abcdefgh"]
+    told[-1] += "”"
+    for found in texts_of(told, 60, 90, 2):
+        assert len(found) >= 2
+        for text in found:
+            assert text.startswith("“")
+            assert not unclear_speech(text)
+
+
+def test_speech_that_goes_on_in_a_paragraph_without_a_quote_of_its_own_is_not_cut() -> None:
+    # as curate leaves it, where it cuts a paragraph of too many words
+    told = ["“" + sentence(20, "xsa"), sentence(20, "xsb"), sentence(20, "xsc") + "”", *[sentence(20, "xaa")] * 4]
+    for found in texts_of(told, 20, 80, 0):
+        (whole,) = (text for text in found if "Xsa" in text)
+        assert "Xsb" in whole and "Xsc" in whole
+    never_closed = ["“" + sentence(20, "xsa"), *[sentence(20, "xaa")] * 6]
+    assert any("Xaa" not in text for found in texts_of(never_closed, 20, 80, 0) for text in found if "Xsa" in text)
+
+
+def test_a_paragraph_with_a_stray_quote_is_not_cut() -> None:
+    stray = " ".join([sentence(10, "xsa"), sentence(10, "xsb")[:-1] + ".”", sentence(10, "xsc")])
+    for found in texts_of([sentence(30), stray, sentence(30)], 20, 70, 2):
+        assert all(("Xsa" in text) == ("Xsb" in text) == ("Xsc" in text) for text in found)
+
+
+PARTS = ("Xaa went.", "“Xsa said on.", "Xsb on.”", "“Xsc.”", "‘Xsd on.", "Xse on.’", '"Xsf on."', "Xab—‘xsg’—on.")
+
+
+@given(st.lists(st.lists(st.sampled_from(PARTS), min_size=1, max_size=5).map(" ".join), min_size=1), st.integers(0, 3))
+def test_what_is_speech_in_a_work_is_speech_in_its_chunks(paragraphs: list[str], seed: int) -> None:
+    paragraphs = [text for text in paragraphs if not unclear_speech(text)]
+    found, left = chunks(rows("work", paragraphs, "valid"), 1, 20, 0, seed)
+    assume(not left)
+    told = [word for text in paragraphs for word in words(narration(text))]
+    assert [word for chunk in found for word in words(narration(chunk.text))] == told
 
 
 def test_stories_lose_next_to_nothing(lovecraft: Path) -> None:

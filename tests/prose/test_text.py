@@ -214,3 +214,9 @@ def test_a_number_sign_and_an_hour_end_a_sentence_only_where_nothing_belongs_to_
 def test_a_sentence_without_end_is_read_once() -> None:
     text = "I saw " + "Mr. Smith and " * 20_000
     assert len(sentences(text)) == 1  # quadratic, this took minutes
+
+
+def test_the_pronoun_and_the_end_of_a_paragraph_end_a_sentence_where_an_initial_does_not() -> None:
+    assert sentences("“Go!” said I. “Stay,” said he.") == ["“Go!” said I.", "“Stay,” said he."]
+    assert sentences("He was older than I. We met I. Newton.") == ["He was older than I.", "We met I. Newton."]
+    assert sentences("He lived in the house of Dr.\n\nIt was dark.") == ["He lived in the house of Dr.", "It was dark."]
