@@ -148,7 +148,11 @@ def by_rule(request: Request, round_trip: bool) -> Answer:
 
 
 class Mlx:
-    """A model folder in memory. Rows sampled together are a group: rounding makes each depend on the others."""
+    """A model folder in memory.
+
+    Each row draws from a generator that its own request seeds. Rows sampled together are a group all the same: by
+    rounding in the matrix products, and by nothing else, each depends on the others.
+    """
 
     name = "mlx"
     tasks: frozenset[Task] = frozenset(TASKS)
@@ -174,8 +178,8 @@ class Mlx:
         return {"name": self.name, "model": Path(self.params.model).name, "hash": self.hash, **computes, **settings}
 
     def identity(self) -> Mapping[str, Any]:
-        """See Backend."""
-        return self.about()
+        """See Backend. Kept answers are of these draws: once the first row of a group seeded those of all."""
+        return {**self.about(), "seeded": "by_row"}
 
     def check(self) -> None:
         """See Backend."""
@@ -196,7 +200,7 @@ class Mlx:
                 max_tokens=params.max_tokens,
                 temperature=params.temperature,
                 top_p=params.top_p,
-                seed=int(group[0].digest[:8], 16),
+                seed=[int(request.digest[:8], 16) for request in group],
                 rows_at_once=self.together,
             )
             done(number, [self._answer(row) for row in rows])

@@ -409,6 +409,22 @@ def test_a_local_model_does_every_task_and_writes_the_same_again(
     assert local(model).answers(requests) == answers
 
 
+def test_an_answer_of_a_local_model_depends_on_its_own_request_and_not_on_those_before_it(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [Request("neutralize", text, seed=seed) for seed, text in enumerate(story(5, 7, 2))]
+    answers = local(model).answers(requests)
+    assert len({answer.text for answer in answers}) == len(requests)
+    first = Request("expand", "A note that nobody had asked about before.")
+    for number, others in enumerate(([first, *requests], requests[1:], requests[::-1], requests[3:4])):
+        monkeypatch.setenv("REFRAIN_SCRATCH", str(tmp_path / f"other{number}"))
+        found = local(model)
+        again = dict(zip(others, found.answers(others), strict=True))
+        assert found.from_store == 0
+        expected = dict(zip(requests, answers))
+        assert all(again[one] == expected[one] for one in others if one is not first)
+
+
 def test_a_local_model_is_not_asked_again_and_a_group_with_a_gap_is_asked_whole(model: Path, tmp_path: Path) -> None:
     requests = [Request("expand", "A note.", seed=seed) for seed in range(6)]
     answers = local(model).answers(requests)
