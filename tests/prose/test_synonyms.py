@@ -1,6 +1,7 @@
 import pytest
 
-from stages.prose.synonyms import KEPT, PLAIN, WRONG, plainer
+from stages.prose.misleading import KEPT, WRONG
+from stages.prose.synonyms import PLAIN, plainer
 
 
 @pytest.mark.parametrize(
@@ -66,11 +67,23 @@ def test_a_literary_word_becomes_a_plain_one_in_the_same_form(word: str, tag: st
         ("marine", "NN", "man"),
         ("stranger", "NN", "unknown man"),
         ("watch", "NN", "look at"),
+        ("landing", "NN", "top"),
+        ("log", "NN", "wood"),
+        ("oats", "NNS", "grasses"),
+        ("trunks", "NNS", "shorts"),
+        ("vault", "NN", "dying"),
+        ("ta", "NN", "metal"),  # the mark of an element
+        ("professor", "NN", "prof"),  # a clipped form is no plainer
         ("gripe", "VBP", "bitch"),
     ],
 )
 def test_a_bad_synonym_does_not_come_back(word: str, tag: str, bad: str) -> None:
     assert plainer(word, tag) != bad
+
+
+def test_of_several_words_the_one_that_heads_them_is_inflected() -> None:
+    assert plainer("coffins", "NNS") == "boxes for the dead"
+    assert plainer("footprints", "NNS") == "marks of the foot"
 
 
 def groups(upos: str) -> list[tuple[str, list[str]]]:
