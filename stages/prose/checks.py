@@ -1,8 +1,4 @@
-"""What is wrong with a passage that a model wrote, and what can be mended by cutting.
-
-A passage is held against the text that it was made from. Nothing is added by mending: what is left is how the passage
-begins.
-"""
+"""What is wrong with a passage that a model wrote, held against the text that it was made from."""
 
 import re
 from collections.abc import Sequence
@@ -11,10 +7,10 @@ from typing import Literal
 
 from stages.prose.checkpoint import REFUSAL
 from stages.prose.content import content_recall, names_kept, numbers_kept, unknown_words
-from stages.prose.loops import RUN, TIMES, looped, unfinished
+from stages.prose.loops import looped
+from stages.prose.mending import breaks_off
 from stages.prose.shingles import Grams, longest_run
-from stages.prose.text import WORD, sentence_spans, speech_spans, words
-from stages.prose.validate import unclosed
+from stages.prose.text import speech_spans, words
 
 Kind = Literal[
     "empty",
@@ -45,10 +41,8 @@ CONTENT = 0.25
 UNKNOWN, UNKNOWN_SHARE = 2, 0.05  # more words and more of all: see content.unknown_words
 FRAME = 6  # words in a row of the instruction
 SHORTEST, LONGEST = 0.5, 2.0  # words of a passage over words asked for
-KEPT = 0.5  # share of the words that must be left where a broken sentence is cut off
 MOST = 5  # names or numbers in a detail
 LEFTOVER = re.compile(r"###|<\|(?:im_start|im_end|endoftext)\|>|\[THING\]|__\w*ENT\w*")
-AFTER = re.compile(r"\s*(?:#{3,}|<\|(?:im_start|im_end|endoftext)\|>)")  # ends an answer, whatever follows
 PARAGRAPH = re.compile(r"\n\s*\n")
 UNREADABLE = re.compile(r"[\ufffd\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -155,12 +149,6 @@ def _broken(output: str, source: str) -> list[Fault]:
     return [*found, Fault("unfinished", " ".join(output.split()[-4:]))] if breaks_off(output, source) else found
 
 
-def breaks_off(output: str, source: str) -> bool:
-    """Whether `output` ends within a sentence, and not with the mark that ends its `source`, such as a colon."""
-    mark = output.rstrip()[-1:]
-    return unfinished(output) and (mark.isalnum() or mark != source.rstrip()[-1:])
-
-
 def _content(output: str, source: Source) -> list[Fault]:
     """Words of another text or of none, and names and numbers that are lost or invented."""
     found = []
@@ -205,57 +193,3 @@ def _unspoken(text: str) -> list[str]:
     """What stands between speech in `text`, which has to be copied."""
     edges = [0, *(edge for span in speech_spans(text) for edge in span), len(text)]
     return [text[start:end] for start, end in zip(edges[::2], edges[1::2])]
-
-
-def mended(output: str, source: str) -> str:
-    """How `output` begins, up to a mark that ends an answer, a loop, or a last sentence that breaks off."""
-    left = without_loop(without_rest(output)).rstrip()
-    return without_broken_end(left) if breaks_off(left, source) else left
-
-
-def without_rest(output: str) -> str:
-    """`output` up to the first mark of the prompt's frame: what follows is another exchange."""
-    match = AFTER.search(output)
-    return output[: match.start()] if match else output
-
-
-def without_loop(output: str) -> str:
-    """`output` up to where it first repeats itself as `looped` has it, or all of it."""
-    while looped(output):
-        shorter = output[: _repetition(output)].rstrip()
-        if len(shorter) == len(output):
-            break
-        output = shorter
-    return output
-
-
-def _repetition(output: str) -> int:
-    """Where the first repetition of a looped text begins."""
-    found = [(match.start(), word) for match, word in zip(WORD.finditer(output), words(output))]
-    places: dict[tuple[str, ...], list[int]] = {}
-    for start in range(len(found) - RUN + 1):
-        run = tuple(word for _, word in found[start : start + RUN])
-        places.setdefault(run, []).append(found[start][0])
-    again = [starts[1] for starts in places.values() if len(starts) >= TIMES]
-    spans = sentence_spans(output)
-    said = [tuple(words(output[start:end])) for start, end in spans]
-    for index, sentence in enumerate(said):
-        if len(sentence) >= RUN and sentence in said[:index]:
-            again.append(spans[index][0])
-        if sentence and index + 2 < len(said) and sentence == said[index + 1] == said[index + 2]:
-            again.append(spans[index + 1][0])
-    return min(again, default=len(output))
-
-
-def without_broken_end(output: str) -> str:
-    """`output` up to its last whole sentence, if at least KEPT of its words are in that; else all of it.
-
-    A cut that leaves a quotation open is taken only where there is no other.
-    """
-    if not unfinished(output):
-        return output
-    least = KEPT * len(words(output))
-    ends = [end for _, end in reversed(sentence_spans(output)[:-1])]
-    whole = [output[:end] for end in ends if len(words(output[:end])) >= least and not unfinished(output[:end])]
-    closed = [text for text in whole if not unclosed(text)]
-    return next(iter([*closed, *whole]), output)

@@ -15,10 +15,11 @@ import numpy as np
 from pydantic import Field
 
 from stages.files import write_csv, write_jsonl
-from stages.prose import figures, metaphor, persona, rhythm, writing
-from stages.prose.checks import mended
+from stages.prose import figures, metaphor, persona, rhythm
 from stages.prose.heldout import Data, Json, read_data
 from stages.prose.measures import Judged, MeasureParams, Measures, histogram, rounded, sentence_lengths
+from stages.prose.mending import mended
+from stages.prose.request import requests
 from stages.prose.text import words
 from stages.run import StageError, run
 
@@ -138,8 +139,8 @@ def asked(data: Data, params: EvaluateParams) -> list[persona.Prompt]:
     nouns = [f"{noun}." for noun in metaphor.PROBES[: params.probes]]
     seeds = [row["seed"] for row in data.rows]
     made = [
-        *writing.requests(data.sources, seeds, list, data.recipe),
-        *writing.requests(nouns, range(len(nouns)), list, data.recipe, [params.probe_words] * len(nouns), 0.0),
+        *requests(data.sources, seeds, list, data.recipe),
+        *requests(nouns, range(len(nouns)), list, data.recipe, [params.probe_words] * len(nouns), 0.0),
     ]
     return [request.prompt for request in made if request]  # all of them have words
 

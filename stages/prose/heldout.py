@@ -11,8 +11,8 @@ import numpy as np
 from stages.files import read_jsonl
 from stages.prose import persona
 from stages.prose.delta import AUTHOR, SOURCE
-from stages.prose.neutral import VARIANT
 from stages.prose.persona import Recipe
+from stages.prose.request import VARIANT
 from stages.prose.rules import neutralized
 from stages.prose.shingles import Grams, longest_run
 from stages.prose.text import words

@@ -25,7 +25,7 @@ def checked_recipe(folder: Path, adapter: Path | None, dataset: Path | None, any
     complaints = []
     if not (place / RECIPE).is_file():
         if not (any_recipe and dataset):
-            advice = "or give --any-recipe and, as --dataset, what it was trained on"
+            advice = "copy it from what the model was made of, or give --any-recipe and, as --dataset, what it learned"
             raise StageError(
                 f"{place / RECIPE} is not there, and without it nobody knows how to prompt this model; {advice}"
             )

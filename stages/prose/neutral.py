@@ -3,28 +3,26 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages.params import ParamsError, load
 from stages.prose.persona import Recipe
+from stages.prose.request import VARIANT
 from stages.prose.rewriter import Request, Rewriter, Task
-from stages.prose.rules import Variant, neutralized
+from stages.prose.rules import neutralized
 from stages.run import StageError
 from stages.workers import map_items
 
 if TYPE_CHECKING:
     from stages.prose.backends import RewriterParams
 
-VARIANT: Variant = "standard"  # of the neutral form that a model is asked with
 PARAMS, SECTION = Path("params.yaml"), "prose.rewrite.rewriter"
 
 # What tells backends apart that write alike: where and how fast they run.
 RUNS = ("backend", "by_task", "versions", "blas", "rows_at_once")
-
-Neutral = Callable[[Sequence[str]], list[str]]  # plain prose for each text; "" where there is none
 
 
 class Rewriters:

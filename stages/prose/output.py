@@ -9,10 +9,11 @@ from dataclasses import asdict
 from typing import Any
 
 from stages.files import write_text
+from stages.prose.blocks import in_place
 from stages.prose.checks import Fault
-from stages.prose.passages import in_place, noted
+from stages.prose.jobs import Passage
+from stages.prose.passages import noted
 from stages.prose.shingles import longest_run
-from stages.prose.writing import Passage
 
 BEGINNING = 40  # characters of a paragraph, by which a user finds it
 

@@ -2,117 +2,25 @@
 
 import argparse
 import re
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from stages.lora.forms import Model
 from stages.lora.generate import COLDEST, encoded
 from stages.prose import persona
-from stages.prose.checks import Fault, Source, Trained, faults, mended
-from stages.prose.neutral import VARIANT, Neutral, Rewriters
-from stages.prose.passages import Block, Part, without_notes
-from stages.prose.persona import Prompt, Recipe
+from stages.prose.checks import Fault, Source, Trained, faults
+from stages.prose.jobs import Job, Passage, Written
+from stages.prose.mending import mended
+from stages.prose.neutral import Rewriters
+from stages.prose.notes import without_notes
+from stages.prose.passages import Part
+from stages.prose.persona import Recipe
+from stages.prose.request import Request, part_seeds, requests
 from stages.prose.text import words
 from stages.run import StageError
 
 GENEROUS = 2.0  # times the tokens that the words asked for should take: a model that isn't done by then goes astray
 SPARE = 32  # tokens, at least, for passages too short to tell how many tokens a word has
-
-
-@dataclass(frozen=True)
-class Request:
-    """What the model is asked, and with what."""
-
-    plain: str
-    words: int  # asked for
-    seed: int
-    prompt: Prompt
-
-
-@dataclass(frozen=True)
-class Job:
-    """A part that is rewritten."""
-
-    passage: int  # from 0
-    place: int  # of the part within the passage, from 0
-    part: Part
-    request: Request
-    text: str  # the whole prompt
-    ids: int  # tokens of it
-    most: int  # tokens of the answer
-
-
-@dataclass(frozen=True)
-class Written:
-    """What the model wrote for a part."""
-
-    text: str  # mended
-    faults: list[Fault]
-    tries: int
-
-
-@dataclass
-class Passage:
-    """A block on its way, or neighbours together: their parts, and what came of them."""
-
-    blocks: Sequence[Block]
-    number: int  # of the first block in the text, from 1
-    parts: list[Part] = field(default_factory=list)
-    done: dict[int, tuple[Job, Written]] = field(default_factory=dict)  # by the place of the part
-    failed: Fault | None = None  # why it was never asked for
-
-    @property
-    def text(self) -> str:
-        """As it stands in the text."""
-        return self.blocks[0].text + "".join(block.before + block.text for block in self.blocks[1:])
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing more will come of it."""
-        return self.failed is not None or len(self.done) == len(self.parts)
-
-    @property
-    def written(self) -> list[tuple[Job, Written]]:
-        """What came of its parts, in their order."""
-        return [self.done[place] for place in sorted(self.done)]
-
-
-def requests(
-    texts: Sequence[str],
-    seeds: Sequence[int],
-    neutral: Neutral,
-    recipe: Recipe,
-    lengths: Sequence[int] | None = None,
-    rate: float | None = None,
-) -> list[Request | None]:
-    """What the model is asked for each of `texts`: neutralised, disturbed and framed; None where that gives nothing.
-
-    `lengths` are the words asked for and `rate` the share of changed words; by default they are those of `recipe`.
-    """
-    found: list[Request | None] = []
-    share = recipe.persona.noise.rate if rate is None else rate
-    made = iter(neutral([text for text in texts if words(text)]))
-    for number, (text, seed) in enumerate(zip(texts, seeds, strict=True)):
-        plain = next(made) if words(text) else ""
-        if not words(plain):
-            found.append(None)
-            continue
-        count = recipe.words_target(plain, VARIANT) if lengths is None else lengths[number]
-        found.append(Request(plain, count, seed, persona.prompt(plain, count, share, seed, recipe)))
-    return found
-
-
-def part_seeds(texts: Sequence[str], seed: int) -> list[int]:
-    """A seed for each of `texts` that its words decide, and not its place, so that a paragraph put before the others
-    changes none of them. Of equal texts each has another one.
-    """
-    seen: Counter[str] = Counter()
-    found = []
-    for text in texts:
-        found.append(persona.row_seed(seed, text, seen[text]))
-        seen[text] += 1
-    return found
 
 
 def asked(

@@ -11,10 +11,11 @@ import pytest
 from stages.files import read_jsonl, sha256_file, sha256_tree, write_json, write_jsonl
 from stages.lora import blas, tokenizer
 from stages.lora.recipe import RECIPE
-from stages.prose import metaphor, persona, writing
+from stages.prose import metaphor, persona
 from stages.prose.evaluate import EvaluateParams, asked, evaluate
 from stages.prose.heldout import read_data
 from stages.prose.prepare import PrepareParams, rows_of
+from stages.prose.request import requests
 from stages.prose.text import words
 from stages.run import StageError
 from tests.lora import tiny
@@ -248,10 +249,8 @@ def test_a_model_is_asked_as_in_use_in_each_format(
     reader = AutoTokenizer.from_pretrained(models[0])
     recipe = persona.read_recipe(paths[0])
     rows = read_jsonl(paths[0] / "test.jsonl")
-    requests = writing.requests(
-        [row["source"] for row in rows], [row["seed"] for row in rows], lambda texts: list(texts), recipe
-    )
-    expected = [persona.model_input(request.prompt, recipe, reader) for request in requests if request]
+    found = requests([row["source"] for row in rows], [row["seed"] for row in rows], lambda texts: list(texts), recipe)
+    expected = [persona.model_input(request.prompt, recipe, reader) for request in found if request]
     assert seen[:2] == [expected[0], expected[-1]]
     assert all(prompt.endswith("<|im_start|>assistant\n") for prompt in seen)
     assert metrics["author"]["copy_rate_8gram"] < 1

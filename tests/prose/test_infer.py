@@ -21,16 +21,18 @@ from stages.lora import blas, rows, tokenizer
 from stages.lora.recipe import RECIPE
 from stages.prose import persona, prepare, rewrite, writing
 from stages.prose.bleed import bleed
+from stages.prose.blocks import Block, blocks
 from stages.prose.checks import Fault, Source, Trained, faults
 from stages.prose.infer import _passages, main
-from stages.prose.neutral import VARIANT
+from stages.prose.jobs import Job, Passage, Written
+from stages.prose.notes import without_notes
 from stages.prose.output import Output
-from stages.prose.passages import Block, blocks, parts, without_notes
+from stages.prose.passages import parts
 from stages.prose.persona import check_recipe, make_recipe, model_input, prompt
 from stages.prose.prepare import PrepareParams
+from stages.prose.request import VARIANT, part_seeds, requests
 from stages.prose.rules import neutralized
 from stages.prose.text import words
-from stages.prose.writing import part_seeds, requests
 from tests.conftest import ROOT
 from tests.lora import tiny
 from tests.prose import stories
@@ -208,15 +210,6 @@ def test_what_the_model_is_asked_in_use_is_like_what_it_learned_from(learned_fro
     }
 
 
-def test_words_and_noise_are_those_of_the_recipe_by_default() -> None:
-    recipe = make_recipe("raw", persona_params(), RULES, {"standard": 2.0}, 300)
-    (request,) = requests([ONE], [7], neutral, recipe)
-    (plain,) = neutral([ONE])
-    assert request is not None
-    assert request.words == 2 * len(words(plain))
-    assert request.prompt == prompt(plain, request.words, 0.08, 7, recipe)
-
-
 def test_the_command_asks_as_that_path_does(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from stages.lora.forms import opened
 
@@ -328,7 +321,7 @@ def test_paragraphs_shorter_than_all_that_was_learned_are_written_with_their_nei
     assert "infer: paragraphs 1 to 2 (I beheld " in err and "infer: paragraph 4 (The tide" in err
     assert "; 1 passed through (heading 1); " in err and err.endswith(" in 3 paragraphs\n")
     assert (
-        f"infer: 1 of 2 passages are shorter than all that the model learned from ({len(words(TWO))} words, and" in err
+        f"infer: 1 of 2 passages is shorter than all that the model learned from ({len(words(TWO))} words, and" in err
     )
     folder = with_recipe(base, "less", words_least=len(words(TWO)))
     assert main([str(folder), str(text_file(document)), *SHORT, "--json"]) == 0
@@ -344,9 +337,9 @@ def test_what_is_written_for_several_paragraphs_is_split_at_its_own(capsys: pyte
         ("He saw.\n\nShe went.\n\nAll.", "He saw.\n \n\tShe went.[1]\n \n\tAll.²\n"),
     ):
         found, tail = blocks(f"{ONE}[1]\n \n\t{TWO}²\n", 10)
-        passage = writing.Passage(found, 1, parts("\n\n".join(block.text for block in found), 300))
+        passage = Passage(found, 1, parts("\n\n".join(block.text for block in found), 300))
         (job,) = jobs_of(passage)  # one of both paragraphs
-        passage.done[0] = job, writing.Written(answer, [], 1)
+        passage.done[0] = job, Written(answer, [], 1)
         assert Output([passage], "", tail, "\n", options).end() == 0
         shown, err = capsys.readouterr()
         assert shown == expected
@@ -444,31 +437,29 @@ def test_tries_of_a_paragraph_owe_nothing_to_the_others(base: Path, capsys: pyte
 
 
 def test_parts_keep_their_order_whichever_is_settled_first() -> None:
-    passage = writing.Passage([Block("", "x", None)], 1, parts(f"{ONE} {TWO}", 40))
+    passage = Passage([Block("", "x", None)], 1, parts(f"{ONE} {TWO}", 40))
     first, second = jobs_of(passage)
     whole = []
     for job, text in ((second, "b"), (first, "a")):
-        passage.done[job.place] = job, writing.Written(text, [], 1)
+        passage.done[job.place] = job, Written(text, [], 1)
         whole.append(passage.is_whole)
     assert whole == [False, True]
     assert [written.text for _, written in passage.written] == ["a", "b"]
 
 
-def jobs_of(passage: writing.Passage) -> list[writing.Job]:
+def jobs_of(passage: Passage) -> list[Job]:
     recipe = make_recipe("raw", persona_params(), RULES, {"standard": 1.0}, 300)
     texts = [part.text for part in passage.parts]
     made = requests(texts, list(range(1, len(texts) + 1)), neutral, recipe)
     found = []
     for place, (part, request) in enumerate(zip(passage.parts, made)):
         assert request
-        found.append(writing.Job(0, place, part, request, request.prompt.text, 200 + place, 100))
+        found.append(Job(0, place, part, request, request.prompt.text, 200 + place, 100))
     return found
 
 
 def test_prompts_are_sampled_together_as_far_as_the_context_has_room() -> None:
-    jobs = jobs_of(
-        writing.Passage([Block("", "x", None)], 1, parts(f"{ONE} {TWO}", 40))
-    )  # 200 and 201 tokens, 100 more
+    jobs = jobs_of(Passage([Block("", "x", None)], 1, parts(f"{ONE} {TWO}", 40)))  # 200 and 201 tokens, 100 more
 
     def sizes(context: int | None, rows: int) -> list[int]:
         waiting: Any = deque((job, []) for job in jobs * 2)
@@ -484,9 +475,9 @@ def test_prompts_are_sampled_together_as_far_as_the_context_has_room() -> None:
 
 def test_text_with_faults_is_better_than_none() -> None:
     tries = [
-        writing.Written("", [Fault("empty")], 1),
-        writing.Written("It was", [Fault("unfinished"), Fault("length")], 2),
-        writing.Written("He was", [Fault("unfinished"), Fault("length")], 3),
+        Written("", [Fault("empty")], 1),
+        Written("It was", [Fault("unfinished"), Fault("length")], 2),
+        Written("He was", [Fault("unfinished"), Fault("length")], 3),
     ]
     assert min(tries, key=writing._badness) is tries[1]
 
@@ -515,6 +506,23 @@ def test_ctrl_c_keeps_what_was_printed_writes_no_file_and_is_one_line(base: Path
     assert not Path("out.txt").exists()
     assert 1 <= len(rows) < 398
     assert [row["paragraph"] for row in rows] == list(range(1, len(rows) + 1))
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_goes_ends_it_without_a_word_of_its_own(base: Path, more: list[str]) -> None:
+    document = "\n\n".join([f"{ONE} {number} of them." for number in range(2, 400)])
+    limits = ["--max-tokens", "12", "--tries", "1", "--rows-at-once", "2", *more]
+    line = [sys.executable, "-m", "stages.prose.infer", str(base), str(text_file(document)), *limits]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment) as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.read(1)
+        process.stdout.close()
+        err = process.stderr.read().decode().splitlines()
+    assert process.returncode == 141
+    assert all("copies of training rows aren't looked for" in line or ": paragraph " in line for line in err)
+    assert len(err) < 300  # at once, and not when all is written
 
 
 def test_rows_of_the_dataset_mustnt_be_recited(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -748,16 +756,57 @@ def test_what_is_no_text_is_one_line(
 
 
 def test_a_set_up_that_cant_work_is_one_line(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "nowhere.txt" in refused(capsys, base, "nowhere.txt")
+    assert refused(capsys, base, "nowhere.txt") == (
+        "nowhere.txt can't be read: No such file or directory; give a text file in UTF-8"
+    )
     assert "nowhere is no model folder" in refused(capsys, "nowhere", text_file())
     assert "rows/train.jsonl is not there" in refused(capsys, base, text_file(), "--dataset", "rows")
     Path("folder").mkdir()
+    assert refused(capsys, base, "folder") == "folder can't be read: Is a directory; give a text file in UTF-8"
     assert refused(capsys, base, text_file(), "--out", "folder") == "--out folder is a folder, expected a file"
-    assert "text.txt" in refused(capsys, base, text_file(), "--out", "text.txt/out.txt")
+    assert refused(capsys, base, text_file(), "--out", "text.txt/out.txt") == (
+        "--out text.txt/out.txt can't be written: text.txt: File exists; give another file"
+    )
+    assert "--out /dev/null is a device or a pipe, expected a file" in refused(
+        capsys, base, text_file(), "--out", "/dev/null"
+    )
     write_jsonl(Path("bad/train.jsonl"), [{"messages": []}])
     assert "bad/train.jsonl: keys messages, expected target, completion or text" in refused(
         capsys, base, text_file(), "--dataset", "bad"
     )
+
+
+def test_the_text_itself_is_not_written_over_and_another_file_is(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = refused(capsys, base, text_file(), "--out", "./text.txt")
+    assert line == "--out text.txt is the text itself, which would be lost; give another file"
+    assert Path("text.txt").read_text() == DOCUMENT
+    Path("out.txt").write_text("old")
+    assert main([str(base), "text.txt", "--out", "out.txt", *SHORT]) == 0
+    assert Path("out.txt").read_text().startswith("# The Lamp\n")
+
+
+def test_a_folder_that_is_no_whole_model_is_one_line_before_any_work(
+    base: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    adapter = adapter_of(base, base / RECIPE, sha256((base / RECIPE).read_bytes()))
+    found = {
+        "adapter": "adapter is an adapter, expected a model; give its base, and --adapter adapter",
+        "empty": "empty/config.json is missing; copy or make it again: empty is not a whole model folder",
+        "half": "half/model.safetensors is missing; copy or make it again: half is not a whole model folder",
+    }
+    Path("empty").mkdir()
+    (shutil.copytree(base, Path("half")) / "model.safetensors").unlink()
+    for name, line in found.items():
+        assert main([name, str(text_file())]) == 1
+        assert capsys.readouterr() == ("", f"infer: {line}\n")
+    (adapter / "adapters.safetensors").unlink()
+    assert refused(capsys, base, text_file(), "--adapter", adapter).startswith(
+        "adapter/adapters.safetensors is missing"
+    )
+    line = refused(capsys, base, text_file(), "--adapter", "nowhere")
+    assert line == "nowhere/adapter_config.json is missing; copy or make it again: nowhere is not an adapter folder"
 
 
 def test_a_model_without_room_for_the_prompt_is_one_line(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -774,6 +823,7 @@ def test_a_model_without_room_for_the_prompt_is_one_line(base: Path, capsys: pyt
     [
         (["--tries", "0"], "argument --tries: 0, expected a whole number from 1 on"),
         (["--temperature", "-1"], "argument --temperature: -1, expected a number from 0 on"),
+        (["--show-prompt"], "--show-prompt shows nothing without --json"),
         (["--plain", "--narrativize"], "argument --narrativize: not allowed with argument --plain"),
     ],
 )
