@@ -1,7 +1,9 @@
 """The narrator's verbs in a sentence as far as they are found, with the tense of each."""
 
 from collections.abc import Iterable
+from functools import cache
 
+from stages.prose.lexicon import senses
 from stages.prose.verbs import (
     AUXILIARIES,
     EITHER,
@@ -16,9 +18,18 @@ from stages.prose.verbs import (
 )
 
 PRESENT_MODALS = frozenset(("can", "may", "shall", "will", "must", "do", "cannot"))
+# A bare verb that is a noun or an adjective too is taken for a verb if WordNet's texts have it as one this often.
+VERBAL = 0.3
 OBJECTS = listed("the a an my his her its their our this these those him them it me us what how myself")
 # With these even a sentence that also tells of the past may tell of a habit: I read it every night still.
 HABITS = listed("every still always often now sometimes never usually daily nightly each today nowadays ever")
+
+
+@cache
+def verbal(word: str) -> float:
+    """How often, of all times, the texts that WordNet's makers tagged have `word` as a verb."""
+    counts = [(upos, sense.count) for upos in ("VERB", "NOUN", "ADJ", "ADV") for sense in senses(word, upos)]
+    return sum(count for upos, count in counts if upos == "VERB") / max(sum(count for _, count in counts), 1)
 
 
 class Found:
@@ -65,6 +76,18 @@ class Found:
     def has_object(self, index: int) -> bool:
         """Whether what follows the word at `index` fits a verb rather than a noun."""
         return self.sentence.at(index + 1) in OBJECTS
+
+    def fits(self, index: int) -> bool:
+        """Whether the word at `index`, where a verb may stand, is rather a verb than anything else."""
+        sentence = self.sentence
+        following = sentence.at(index + 1)
+        if following in OTHERS or (following in AUXILIARIES and following not in ("have", "do")):
+            return False  # As I walk, fear has me
+        if following in OBJECTS or following in ("to", "that", "him", "her"):
+            return True
+        if index + 1 < len(sentence.low) and sentence.tags[index + 1] in ("VBZ", "VBD"):
+            return False
+        return verbal(sentence.low[index]) >= VERBAL
 
     def may_be_noun(self, index: int) -> bool:
         """Whether the word at `index` may be no verb at all."""

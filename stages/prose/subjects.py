@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 
-from stages.prose.joined import JOINTS, STOPS, SUBJECTS, Joined
+from stages.prose.joined import JOINTS, NO_VERBS, STOPS, SUBJECTS, Joined
 from stages.prose.verbs import (
     AM,
     AUXILIARIES,
     DO,
     EITHER,
     HAVE,
+    HEADS,
     MODAL,
     OTHERS,
     PAST,
@@ -34,6 +35,11 @@ DEMANDS = listed(
     "best advised advise entreated implored prayed directed enjoined decreed stipulated fitting proper grant "
     "forbid prefer preferred wish wished condition injunction injunctions instruction instructions plea entreaty "
     "insistence wishes commands advice stipulation"
+)
+# Before a verb and its "I" they open a sentence that is turned: here sit I, what care I.
+OPENERS = listed(
+    "here there thus so now then well little nor neither never what how whence whither wherefore where why down up "
+    "forth away back yonder"
 )
 
 
@@ -66,8 +72,13 @@ class Finder(Joined):
         turned = self._inverted(index)
         if turned is not None:
             word_kind = kind(sentence.low[turned]) if sentence.low[turned] != "are" else AM
+            if sentence.low[turned] in ("need", "dare"):
+                word_kind = MODAL
             return self.add(turned, index, word_kind or MODAL)
         if following in ("and", "or") and index + 2 not in self.narrators:
+            turned = self._say(index)
+            if turned is not None:
+                return self.add(turned, index, sentence.kind(turned) or PRESENT)  # here sit I and wait
             if sentence.at(sentence.after(index + 1)) in ("am", "was"):
                 raise Ambiguous("joined_subject")
             return None  # I and my cousin walk
@@ -99,22 +110,31 @@ class Finder(Joined):
             place += 1  # I long had known
         if sentence.at(place) == "but" and place == index + 1 and kind(sentence.at(place + 1)):
             place += 1  # I but mention it
+        while place > index + 1 and sentence.at(place) in ("and", "or", "but", "yet", "if", "nor"):
+            if sentence.after(place) == place + 1:
+                if place + 1 in self.narrators or sentence.at(place + 1) in SUBJECTS:
+                    break
+                raise Ambiguous("verb")  # I often and with joy walk
+            place = sentence.after(place)  # I slowly and sadly walk
         word = sentence.at(place)
+        turned = self._say(index) if not self._is_verb(place) else None
+        if turned is not None:
+            return turned
         if kind(word):
             return place
         if word in (",", "—", "–", "(", "-", "--"):
             as_much = before == "as" and "as" in sentence.low[max(0, index - 7) : index - 1]
             return None if before == "than" or as_much else self._verb_after_aside(index, place)
         if word in ("", "and", "or", "nor", "but") or not word[0].isalpha():
-            return self._say(index)
+            return None
         if before in ("than", "as", "but", "save", "except", "not", "is", "was", "be", "nor", "and"):
             return None
         if word in ("who", "that", "whom", "which", "whose"):
+            if before not in ("is", "was", "'s", "be", "been"):
+                self._check_main(place)
             return None
         if sentence.tags[place] in ("IN", "TO") or word in ("at", "in", "for", "by", "with", "from", "of", "to"):
             return self._verb_after_phrase(place)
-        if self._say(index) is not None:
-            return self._say(index)
         if self._is_said(before):
             return None  # “...” said I in a low voice
         if self.plural:
@@ -126,14 +146,38 @@ class Finder(Joined):
         """Whether `word` is surely a past verb, which an "I" may follow as its subject."""
         return word not in AUXILIARIES and "past" in forms(word) and "bare" not in forms(word)
 
+    def _is_verb(self, place: int) -> bool:
+        """Whether the word at `place` is a verb rather than a preposition or an adverb that can be one."""
+        word = self.sentence.at(place)
+        return bool(kind(word)) and (
+            word in AUXILIARIES or not self.sentence.tags[place].startswith(("IN", "RB", "TO"))
+        )
+
     def _say(self, index: int) -> int | None:
-        """The place of a bare verb of saying before its "I": “...” say I."""
-        before, earlier = self.sentence.at(index - 1), self.sentence.at(index - 2)
-        if before in ("say", "think", "ask", "repeat", "know", "fear", "suppose", "reply", "answer", "cry"):
-            if not earlier or not earlier[0].isalpha():
-                return index - 1
+        """The place of a bare verb before its "I": “...” say I; here stand I. Raises Ambiguous("verb")."""
+        sentence = self.sentence
+        before, earlier = sentence.at(index - 1), sentence.at(index - 2)
+        is_said = before in ("say", "think", "ask", "repeat", "know", "fear", "suppose", "reply", "answer", "cry")
+        if is_said and (not earlier or not earlier[0].isalpha()):
+            return index - 1
+        if before in AUXILIARIES or before in NO_VERBS or kind(before) not in (PRESENT, EITHER):
+            return None
+        if earlier in OPENERS or (index > 1 and sentence.is_adverb(index - 2) and earlier not in HEADS):
+            return index - 1  # here sit I; what care I
+        if is_said or (not self.plural and sentence.tags[index - 1] in ("VB", "VBP")):
             raise Ambiguous("verb")
         return None
+
+    def _check_main(self, place: int) -> None:
+        """Raise Ambiguous("relative") if an "I" before the relative pronoun at `place` may have a verb that changes."""
+        sentence = self.sentence
+        sensitive = (WAS,) if self.plural else (HAVE, DO, PRESENT)
+        for index in range(sentence.after(place) + 1, len(sentence.low)):
+            if sentence.kind(index) not in sensitive or sentence.at(index - 1) == "to":
+                continue
+            is_verb = sentence.tags[index].startswith("VB") or sentence.low[index] in AUXILIARIES
+            if is_verb or self.has_object(index):
+                raise Ambiguous("relative")  # I who know the sea fear it
 
     def _verb_after_aside(self, index: int, place: int) -> int | None:
         """The verb behind one or more asides that begin at `place`: I, being old, know."""
@@ -304,9 +348,15 @@ class Finder(Joined):
         sentence = self.sentence
         comma = sentence.at(index + 1) == ","
         place = index + 2 if comma else index + 1
-        if sentence.at(place) != "who":
+        pronoun = sentence.at(place)
+        if pronoun in ("whom", "whose"):
+            self._relatives(index, place, "who")
+        if pronoun != "who" and (pronoun != "that" or index not in self.narrators):
             return
         verb = sentence.after(place)
+        if pronoun == "that" and (not self._is_verb(verb) or verb + 1 in self.narrators):
+            return  # it is I that they fear
+        self._relatives(index, place, pronoun)
         word_kind = kind(sentence.at(verb))
         sensitive = (AM, WAS) if self.plural else (AM, HAVE, DO, PRESENT, EITHER)
         if word_kind is None:
@@ -316,3 +366,19 @@ class Finder(Joined):
         if not comma and sentence.low[index] == "me" and word_kind in sensitive and word_kind != AM:
             raise Ambiguous("relative")  # he asked me who was there
         self.add(verb, index, word_kind)
+
+    def _relatives(self, index: int, first: int, pronoun: str) -> None:
+        """Find the verbs of further relative clauses: I who keep it and who write. Raises Ambiguous("relative")."""
+        sentence = self.sentence
+        sensitive = (WAS,) if self.plural else (HAVE, DO, PRESENT, EITHER)
+        for place in range(first + 2, len(sentence.low)):
+            verb = sentence.after(place)
+            if sentence.low[place] != pronoun or kind(sentence.at(verb)) not in sensitive:
+                continue
+            mark = sentence.at(sentence.before(place))
+            if mark[:1].isalpha() and mark not in JOINTS:
+                continue  # the men who know
+            between = sentence.low[first + 1 : place]
+            if mark not in JOINTS or any(word in ("who", "which", "that", "whose", "whom") for word in between):
+                raise Ambiguous("relative")
+            self.add(verb, index, kind(sentence.low[verb]) or PRESENT)

@@ -12,6 +12,11 @@ def listed(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
+def phrases(words: str) -> frozenset[tuple[str, ...]]:
+    """The phrases of a line, with a comma between them, as their words."""
+    return frozenset(tuple(phrase.split()) for phrase in words.split(","))
+
+
 # What a verb's form says: am, was, have, do and a bare present change with their subject, the rest never does.
 # "either" is a past and a bare present alike (read, put; saw, lay): what is around it has to tell.
 AM, WAS, HAVE, DO, PRESENT, EITHER, PAST, MODAL = "am", "was", "have", "do", "present", "either", "past", "modal"
@@ -40,6 +45,22 @@ ADVERBS = listed(
     "hence thence thereafter thereupon twice seldom neither somewhat straightway fain together altogether instead "
     "ourselves themself oneself"
 )
+# What several words say together as one adverb: I now and then sleep; I at times weep.
+PHRASES = phrases(
+    "now and then, now and again, again and again, over and over, over and over again, more and more, less and less, "
+    "first and foremost, first and last, by and by, on and on, here and there, here and now, there and then, "
+    "then and there, far and wide, ever and anon, ever and again, once and again, time and again, "
+    "time and time again, once and for all, off and on, on and off, through and through, round and round, "
+    "up and down, to and fro, in and out, back and forth, more or less, once or twice, twice or thrice, "
+    "sooner or later, little by little, day by day, night by night, hour by hour, year by year, day after day, "
+    "night after night, year after year, hour after hour, one by one, bit by bit, step by step, night and day, "
+    "day and night, early and late, every now and then, every now and again, from time to time, at times, at last, "
+    "at length, at once, at first, at least, of course, of late, in truth, in fact, in vain, for ever, for once, "
+    "seldom if ever, rarely if ever, seldom or never, rarely or never, no doubt, to this day, all the while, "
+    "all the same, none the less, as ever, as yet"
+)
+# Bare verbs to a dictionary, and here never a narrator's.
+PARTICLES = listed("over up down")
 # Before a verb they are adverbs: I long had known.
 VERBS_OR_ADVERBS = listed("long further near like best better right close fast oft clean full second")
 # Adverbs that may themselves be what the next verb tells of, or part of that: all was dark, there was.
@@ -78,7 +99,7 @@ def kind(word: str) -> str | None:
         return AUXILIARIES[word]
     if word in OTHERS:
         return None
-    if not word or word in ADVERBS:
+    if not word or word in ADVERBS | PARTICLES:
         return None
     found = forms(word)
     if "bare" in found:
@@ -144,15 +165,23 @@ class Sentence:
     def before(self, index: int) -> int:
         """The first place left of `index` that has no adverb; -1 if there is none."""
         index -= 1
-        while index >= 0 and self.is_adverb(index) and self.low[index] not in HEADS:
-            index -= 1
+        while index >= 0:
+            length = max(
+                (n for n in (3, 4, 2) if tuple(self.low[max(index - n + 1, 0) : index + 1]) in PHRASES), default=0
+            )
+            if not length and (not self.is_adverb(index) or self.low[index] in HEADS):
+                break
+            index -= length or 1
         return index
 
     def after(self, index: int) -> int:
         """The first place right of `index` that has no adverb."""
         index += 1
-        while index < len(self.low) and self.is_adverb(index):
-            index += 1
+        while index < len(self.low):
+            length = max((n for n in (2, 3, 4) if tuple(self.low[index : index + n]) in PHRASES), default=0)
+            if not length and not self.is_adverb(index):
+                break
+            index += length or 1
         return index
 
     def is_past(self, index: int) -> bool:
