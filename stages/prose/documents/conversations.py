@@ -13,10 +13,21 @@ ROLES = {
     **dict.fromkeys(("assistant", "gpt", "model", "bot", "chatgpt", "ai"), "assistant"),
     **dict.fromkeys(("system", "developer"), "system"),
 }
-TURNS = ("messages", "conversations", "conversation", "chat_messages")  # keys of a list of turns
+TURNS = ("messages", "conversations", "conversation", "chat_messages", "contents")  # keys of a list of turns
 ROLE = ("role", "from", "sender")  # keys of who speaks in a turn
-CONTENT = ("content", "value", "text")  # keys of what is said
-PAIRS = (("prompt", "response"), ("prompt", "completion"), ("question", "answer"))
+CONTENT = ("content", "value", "text", "parts")  # keys of what is said
+SYSTEM = ("system", "systemInstruction", "system_instruction")  # keys of the system message beside the turns
+FILES = ("attachments", "files", "images")  # keys of what a turn has beside its text
+# Keys of what is asked, of what the question is about and may be left out, and of the answer.
+PAIRS = (
+    ("prompt", "", "response"),
+    ("prompt", "", "completion"),
+    ("question", "", "answer"),
+    ("instruction", "input", "output"),  # Alpaca
+    ("instruction", "context", "response"),  # Dolly
+)
+BESIDE_TEXT = "a message has a picture, a sound or a file"
+THOUGHT = frozenset({"thinking", "redacted_thinking", "reasoning"})  # types of parts that aren't said
 
 
 def found(value: Any) -> list[Any]:
@@ -70,16 +81,20 @@ def _turns(conversation: Any) -> list[Message]:
         raise Refusal("no_conversation", f"{type(conversation).__name__}, expected an object or a list of messages")
     if isinstance(conversation.get("mapping"), dict):
         return list(_branch(conversation))
-    before = [{"role": "system", "content": text} for text in [conversation.get("system")] if isinstance(text, str)]
+    before = [{"role": "system", "content": _text(conversation[key])} for key in SYSTEM if key in conversation]
     for key in TURNS:
         if isinstance(conversation.get(key), list):
             return [*before, *map(_turn, conversation[key])]
-    for asked, answered in PAIRS:
+    for asked, about, answered in PAIRS:
         match conversation.get(asked), conversation.get(answered):
             case str(question), str(answer):
+                question = "\n\n".join(text for text in (question, _text(conversation.get(about))) if text.strip())
                 return [*before, {"role": "user", "content": question}, {"role": "assistant", "content": answer}]
     keys = ", ".join(sorted(map(str, conversation))[:8])
-    raise Refusal("no_conversation", f"keys {keys or 'none'}, expected messages, conversations, mapping or prompt")
+    raise Refusal(
+        "no_conversation",
+        f"keys {keys or 'none'}, expected messages, conversations, contents, mapping, prompt or instruction",
+    )
 
 
 def _turn(turn: Any) -> Message:
@@ -91,6 +106,8 @@ def _turn(turn: Any) -> Message:
         raise Refusal("tool_use")
     if known is None:
         raise Refusal("tool_use" if role in ("tool", "function") else "unknown_role", repr(role)[:80])
+    if any(turn.get(key) for key in FILES):
+        raise Refusal("not_text", BESIDE_TEXT)
     return {"role": known, "content": _text(next((turn[key] for key in CONTENT if key in turn), None))}
 
 
@@ -101,9 +118,27 @@ def _text(content: Any) -> str:
             return content
         case None:
             return ""
+        case {"parts": parts}:  # the system message of Gemini
+            return _text(parts)
         case list():
-            return "\n\n".join(_text(part.get("text") if isinstance(part, dict) else part) for part in content if part)
+            return "\n\n".join(_part(part) for part in content if part and not _is_thought(part))
     raise Refusal("not_text", f"content is {type(content).__name__}, expected a text")
+
+
+def _is_thought(part: Any) -> bool:
+    return isinstance(part, dict) and (part.get("type") in THOUGHT or part.get("thought") is True)
+
+
+def _part(part: Any) -> str:
+    """The text of a part. A row of text would have the answer to a picture or of a tool, but not what it came from."""
+    match part:
+        case str(text) | {"text": str(text)}:
+            return text
+        case {"type": str(kind)} if "tool" in kind or "function" in kind:
+            raise Refusal("tool_use", kind[:80])
+        case {"functionCall": _} | {"functionResponse": _} | {"function_call": _} | {"function_response": _}:
+            raise Refusal("tool_use")
+    raise Refusal("not_text", BESIDE_TEXT)
 
 
 def _branch(export: Mapping[str, Any]) -> Iterator[Message]:
@@ -129,15 +164,10 @@ def _branch(export: Mapping[str, Any]) -> Iterator[Message]:
                 continue
             case {"content": {"content_type": str(kind)}} if kind not in ("text", "multimodal_text"):
                 continue
+            case {"metadata": {"attachments": [_, *_]}}:
+                raise Refusal("not_text", BESIDE_TEXT)
             case {"author": {"role": str(role)}, "content": {"parts": list(parts)}}:
-                yield _turn({"role": role, "content": [_part(part) for part in parts]})
-
-
-def _part(part: Any) -> str:
-    """A part of a ChatGPT message. A row of text would have the answer to a picture, but not the picture."""
-    if not isinstance(part, str):
-        raise Refusal("not_text", "a message has a picture, a sound or a file")
-    return part
+                yield _turn({"role": role, "content": parts})
 
 
 def exchanges(turns: Sequence[Message]) -> tuple[list[Message], list[list[Message]]]:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from stages.files import read_jsonl, sha256, sha256_tree, write_csv, write_jsonl
 from stages.params import Params
@@ -51,6 +51,13 @@ def _each_once(values: list[Any]) -> list[Any]:
     return values
 
 
+# A function beside the class: one with a field_validator can't go to the workers while this module runs as __main__.
+def _with_name_redacted(names: list[str], info: ValidationInfo) -> list[str]:
+    if names and "name" not in info.data.get("redact", ["name"]):
+        raise ValueError("no names where redact lacks name, or they would stay; add name to redact")
+    return names
+
+
 class Conversations(Params):
     """How conversations become rows."""
 
@@ -64,7 +71,8 @@ class PrepareParams(Params):
 
     max_bytes: int = Field(ge=1)  # a larger file is refused
     redact: Annotated[list[Kind], AfterValidator(_each_once)]
-    names: list[Annotated[str, Field(min_length=2)]]  # to redact wherever they stand
+    # to redact wherever they stand
+    names: Annotated[list[Annotated[str, Field(min_length=2, pattern=r"\w")]], AfterValidator(_with_name_redacted)]
     phone_regions: Annotated[list[Annotated[str, Field(pattern="^[A-Z]{2}$")]], AfterValidator(_each_once)]  # ISO 3166
     tokenizer: str | None  # folder of what counts tokens; null: a word is 1.3
     chunks: Mode

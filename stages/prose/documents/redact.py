@@ -34,8 +34,19 @@ IPV4 = re.compile(
 )
 IPV6 = re.compile(r"(?<![\w:.])[0-9a-f:]*:[0-9a-f:]*:[0-9a-f:.]*(?:%\w+)?(?:/\d{1,3})?(?![\w:])", re.IGNORECASE)
 
-CARD = re.compile(
-    r"(?<![\w.-])(?:\d{13,19}|\d{4}([ -])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|\d{4}([ -])\d{6}\2\d{4,5})(?![\w-]|\.\d)"
+# What parts the groups of a number: a blank or a dash, and the end of a line there.
+BLANK, DASH = r"[ \t\xa0\u202f]", r"[-\u2010\u2011\u2013]"
+GAP = rf"(?>{BLANK}?{DASH}{BLANK}?\n?{BLANK}{{0,8}}|{BLANK}{{0,2}}\n{BLANK}{{0,8}}|{BLANK}{{1,2}})"
+
+# Looked for from each group on, or the number before a card would hide it.
+CARDS = tuple(
+    re.compile(rf"(?<![\w.-])(?=({digits})(?![\w-]|\.\d))")
+    for digits in (
+        r"\d{13,19}",
+        rf"\d{{4}}(?:{GAP}\d{{4}}){{3}}{GAP}\d{{1,3}}",
+        rf"\d{{4}}(?:{GAP}\d{{4}}){{3}}",
+        rf"\d{{4}}{GAP}\d{{6}}{GAP}\d{{4,5}}",
+    )
 )
 # How the numbers of each brand begin, and how many digits they have (ISO/IEC 7812, and what the brands publish).
 BRANDS = re.compile(
@@ -77,7 +88,18 @@ PHONE_WORD = re.compile(
     r"\b(?:phone|tel|telephone|calls?|ring|dial|mobile|cell|fax|text|sms|whatsapp|hotline)\b[^\n\d]{0,24}$",
     re.IGNORECASE,
 )
-LOCAL = re.compile(r"(?<![\w.-])(?<!\d )\d{3}[-. ]\d{4}(?![\w-]|[. ]\d)")
+LOCAL = re.compile(rf"(?<![\w.-])(?<!\d{BLANK})\d{{3}}(?:{GAP}|\.)\d{{4}}(?![\w-]|\.\d|{BLANK}\d)")
+# Groups of digits after one of these words are a phone number whatever the regions are. "Ring" and "text" are too often
+# other things.
+SURE_WORD = re.compile(
+    r"\b(?:phone|tel|telephone|calls?|dial|mobile|cell|fax|sms|whatsapp|hotline)\b(?:(?!\n\s*\n)\D){0,24}$",
+    re.IGNORECASE,
+)
+AREA = r"\((?=\+?\d{1,5}\))"  # opens a bracket around an area code, not around the number
+JOIN = rf"(?:\)?{GAP}(?:{AREA})?|{AREA}|\)|\.(?=\d{{2,4}}(?!\d)))"
+GROUPED = re.compile(rf"(?<![\w.])(?:{AREA})?\+?\d{{1,8}}(?:{JOIN}\d{{1,8}}){{1,20}}(?!(?!x\d)[\w-]|[.:/]\d)")
+YEAR = r"(?:1[5-9]|20)\d\d"
+YEARS = re.compile(rf"{YEAR}(?:{GAP}{YEAR})+")
 
 NAME = r"(?:[^\W\d_a-z][\w’'-]*[^\W_]|[^\W\d_a-z]\.)"
 FULL = rf"(?P<name>{NAME}(?:[ ](?:(?:van|von|der|den|de|da|di|del|la|le|al|bin|ibn|y)[ ])*{NAME}){{0,3}})"
@@ -129,7 +151,8 @@ def redacted(
 ) -> tuple[str, Counter[str]]:
     """`text` with all that is of `kinds` replaced by marks such as [EMAIL], and how many were replaced of each kind.
 
-    `names` are to be found wherever they stand as whole words, `regions` are the countries (ISO 3166, as "US") whose
+    `names` are to be found wherever they stand as whole words, in any case and over the end of a line; one of a single
+    word as it is written, with a capital or in capitals. `regions` are the countries (ISO 3166, as "US") whose
     phone numbers may stand without a country code. Redacting once more changes nothing: the marks are left alone, and
     what shows only once its neighbour has become a mark is found, too.
     """
@@ -172,6 +195,7 @@ def spans(text: str, kinds: Sequence[Kind], names: Sequence[str], regions: Seque
             for pattern in NO_PHONES:
                 take("", (match.span() for match in pattern.finditer(text)))
             take("phone", _phones(text, regions))
+            take("phone", _said_phones("".join("\0" if hit else letter for letter, hit in zip(text, taken))))
     if "name" in kinds:
         take("name", _names(text, names))
     return sorted(found)
@@ -211,10 +235,18 @@ def _is_address(text: str) -> bool:
 
 
 def _cards(text: str) -> Iterator[Span]:
-    for match in CARD.finditer(text):
-        digits = re.sub(r"\D", "", match.group())
-        if BRANDS.fullmatch(digits) and luhn(digits):
-            yield match.span()
+    for pattern in CARDS:
+        for match in pattern.finditer(text):
+            digits = re.sub(r"\D", "", match[1])
+            if BRANDS.fullmatch(digits) and luhn(digits) and _is_one(match[1]):
+                yield match.span(1)
+
+
+def _is_one(number: str) -> bool:
+    """Whether the groups of `number` are parted by one mark, and a line ends once at most: a column is no number."""
+    gaps = re.findall(r"\D+", number)
+    lines = sum("\n" in gap for gap in gaps)
+    return lines <= 1 and len({gap for gap in gaps if "\n" not in gap}) <= 1
 
 
 def luhn(digits: str) -> bool:
@@ -239,10 +271,35 @@ def _phones(text: str, regions: Sequence[str]) -> Iterator[Span]:
             yield local.span()
 
 
+def _said_phones(text: str) -> Iterator[Span]:
+    """Groups of digits that the words before them call a phone number; all that is known is blotted out."""
+    for match in GROUPED.finditer(text):
+        if SURE_WORD.search(text, max(match.start() - 48, 0), match.start()):
+            number = _first_number(match.group())
+            if 7 <= sum(letter.isdigit() for letter in number) <= 15 and not YEARS.fullmatch(number):  # 15: ITU E.164
+                yield match.start(), match.start() + len(number)
+
+
+def _first_number(groups: str) -> str:
+    """The first of the phone numbers in `groups`, or all: with ten digits it ends where a gap is wider than the last.
+
+    "555-867-5309 12 men" and "555 867 5309", a line end, "1200 men" end at 5309. A number that goes on after the end of
+    a line does so with three digits or more.
+    """
+    digits = end = width = 0
+    for group in re.finditer(r"(\D*)(\d+)", groups):
+        gap = group[1].strip("()+")
+        before, width = width, 2 if "\n" in gap and gap.isspace() else 1 if gap.isspace() else 0
+        if (digits >= 10 and width > before) or (digits >= 7 and width == 2 and len(group[2]) < 3):
+            break
+        digits, end = digits + len(group[2]), group.end()
+    return groups[:end]
+
+
 def _names(text: str, names: Sequence[str]) -> Iterator[Span]:
     if names:
         longest = sorted(names, key=lambda name: (-len(name), name))
-        listed = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)")
+        listed = re.compile(rf"(?<!\w)(?:{'|'.join(map(_listed, longest))})(?!\w)")
         yield from (match.span() for match in listed.finditer(text))
     for pattern in NAMED:
         for match in pattern.finditer(text):
@@ -253,6 +310,14 @@ def _names(text: str, names: Sequence[str]) -> Iterator[Span]:
             if words and all(_may_name(word) or word.islower() for word in words):
                 start = match.start("name")
                 yield start, start + len(" ".join(words))
+
+
+def _listed(name: str) -> str:
+    """A pattern for `name` of the list. In lower case a name of one word may be a usual word: rose, will, mark."""
+    first, *others = name.split()
+    if others:
+        return "(?i:" + r"\s+".join(map(re.escape, [first, *others])) + ")"
+    return "|".join(re.escape(one) for one in (first, first[0].upper() + first[1:], first.upper()))
 
 
 def _may_name(word: str) -> bool:

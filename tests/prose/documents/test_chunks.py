@@ -83,6 +83,33 @@ def test_a_thousand_words_in_chunks_of_512_tokens_are_three_with_no_shrinking_ta
     assert len(chunks([sentences], "semantic", Sizes(512, 50, 1), ESTIMATE)) == 3
 
 
+@pytest.mark.parametrize(
+    ("lengths", "expected"),  # words of the pages; the words of each chunk
+    [
+        # as above: parts of 355 words, each with the 38 before it
+        ([1000], [(0, 355), (317, 710), (672, 1000)]),
+        ([500, 500], [(0, 355), (317, 500), (500, 855), (817, 1000)]),
+        ([900, 100], [(0, 355), (317, 710), (672, 900), (900, 1000)]),
+        # 100 words are 130 tokens, just enough; 50 go with the next page, and the last 50 with the one before
+        ([100] * 10, [(at, at + 100) for at in range(0, 1000, 100)]),
+        ([350, 50, 550, 50], [(0, 350), (350, 705), (667, 1000)]),
+    ],
+)
+def test_a_thousand_words_by_pages_make_no_shrinking_tails_and_lose_no_word(
+    lengths: list[int], expected: list[tuple[int, int]]
+) -> None:
+    text = text_of(1000)
+    ends = list(itertools.accumulate(lengths, initial=0))
+    pages = [" ".join(units(text)[start:stop]) for start, stop in itertools.pairwise(ends)]
+    sizes = Sizes(512, 50, 128)
+    found = check(
+        chunks(pages, "page", sizes, ESTIMATE), text, sizes
+    )  # all words, and each goes on from the one before
+    assert found == expected
+    # a tail would begin where the overlap of the one before it does, and add a few words only
+    assert all(stop - max(start, end) >= 90 for (_, end), (start, stop) in itertools.pairwise(found))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.integers(0, 900), st.integers(20, 300), st.integers(0, 150))
 def test_fixed_chunks_are_as_many_and_overlap_as_much_as_asked(count: int, size: int, overlap: int) -> None:

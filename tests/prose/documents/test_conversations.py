@@ -76,12 +76,79 @@ TREE: Json = {
             "chat_messages": [{"sender": "human", "text": "Hi"}, {"sender": "assistant", "text": "Hello."}],
         },
         {"messages": [{**turn, "content": [{"type": "text", "text": turn["content"]}]} for turn in SAID]},
+        {"messages": [{**turn, "content": [{"type": "thinking", "thinking": "x"}, turn["content"]]} for turn in SAID]},
+        {"system": [{"type": "text", "text": "Be brief."}], "messages": SAID[1:]},
+        {"system": "Be brief.", "instruction": "Hi", "input": "", "output": "Hello."},
+        {"system": "Be brief.", "instruction": "Hi", "output": "Hello."},
+        {"system": "Be brief.", "instruction": "Hi", "context": None, "response": "Hello.", "category": "chat"},
+        {
+            "systemInstruction": {"parts": [{"text": "Be brief."}]},
+            "contents": [
+                {"role": "user", "parts": [{"text": "Hi"}]},
+                {"role": "model", "parts": [{"text": "I think.", "thought": True}, {"text": "Hello."}]},
+            ],
+        },
+        {
+            "system": "Be brief.",
+            "chat_messages": [
+                {"sender": "human", "text": "Hi", "attachments": [], "files": []},
+                {"sender": "assistant", "text": "Hello.", "attachments": []},
+            ],
+        },
         [{**turn, "role": turn["role"].upper()} for turn in SAID],
         [{**SAID[0], "role": "developer"}, *SAID[1:]],
     ],
 )
 def test_each_usual_form_gives_the_same_messages(conversation: Any) -> None:
     assert messages(conversation) == SAID
+
+
+@pytest.mark.parametrize("keys", [("input", "output"), ("context", "response")])
+def test_what_an_instruction_is_about_goes_with_the_question(keys: tuple[str, str]) -> None:
+    row = {"instruction": "Name the colour.", keys[0]: "A red lamp.", keys[1]: "Red."}
+    assert messages(row) == [
+        {"role": "user", "content": "Name the colour.\n\nA red lamp."},
+        {"role": "assistant", "content": "Red."},
+    ]
+
+
+# A part, a key of a turn or both, beside a text: without it the answer is to something that isn't there.
+PICTURE = {"type": "image_url", "image_url": {"url": "x"}}
+USE = {"type": "tool_use", "id": "1", "name": "add", "input": {}}
+RESULT = {"type": "tool_result", "tool_use_id": "1", "content": "42"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered", "reason"),
+    [
+        ({"content": [{"type": "text", "text": "what is on it?"}, PICTURE]}, {}, "not_text"),
+        ({"content": [{"type": "text", "text": "x"}, {"type": "document", "source": {}}]}, {}, "not_text"),
+        ({"content": ["x", 5]}, {}, "not_text"),
+        ({}, {"content": [{"type": "text", "text": "I look"}, USE]}, "tool_use"),
+        ({"content": [RESULT]}, {"content": "42"}, "tool_use"),
+        (
+            {},
+            {"content": [{"type": "text", "text": "I look"}, USE, RESULT, {"type": "text", "text": "42"}]},
+            "tool_use",
+        ),
+        ({"attachments": [{"file_name": "a.txt", "extracted_content": "x"}]}, {}, "not_text"),
+        ({"files": [{"file_name": "a.png"}]}, {}, "not_text"),
+        ({"images": ["x"]}, {}, "not_text"),
+        ({"content": [{"text": "x"}, {"inlineData": {"data": "x"}}]}, {}, "not_text"),
+        ({}, {"content": [{"functionCall": {"name": "add"}}]}, "tool_use"),
+        ({"content": [{"functionResponse": {"name": "add"}}]}, {}, "tool_use"),
+    ],
+)
+def test_a_turn_with_more_than_its_text_refuses_the_conversation(asked: Json, answered: Json, reason: str) -> None:
+    turns = [{"role": "user", "content": "Hi"} | asked, {"role": "assistant", "content": "Hello."} | answered]
+    assert refused(turns) == refused({"messages": turns}) == reason
+    if "content" in asked | answered:  # the parts of Gemini
+        parts = [{"role": turn["role"], "parts": turn["content"]} for turn in turns]
+        assert refused({"contents": parts}) == reason
+
+
+def test_an_instruction_about_something_that_is_no_text_is_refused() -> None:
+    assert refused({"instruction": "Add.", "input": [1, 2], "output": "3"}) == "not_text"
 
 
 def test_of_a_tree_of_answers_the_current_branch_is_read_without_tools_and_hidden_turns() -> None:
@@ -102,6 +169,10 @@ def test_a_tree_that_leads_nowhere_or_in_a_circle_is_refused() -> None:
     assert refused({"current_node": ["a"], "mapping": circle}) == "broken_tree"
     picture = {"a": node(None, "user", {"asset_pointer": "x"}, "What is it?"), "b": node("a", "assistant", "A lamp.")}
     assert refused({"current_node": "b", "mapping": picture}) == "not_text"
+    file = picture | {"a": node(None, "user", "What is it?", metadata={"attachments": [{"name": "a.pdf"}]})}
+    assert refused({"current_node": "b", "mapping": file}) == "not_text"
+    unused = {"current_node": "b", "mapping": picture | {"a": node(None, "user", "Hi", metadata={"attachments": []})}}
+    assert spelled(messages(unused)) == "Hi A lamp."
 
 
 def test_turns_of_one_role_are_merged_and_what_has_no_question_or_no_answer_is_cut() -> None:
@@ -151,6 +222,8 @@ def test_a_file_may_hold_one_conversation_or_many() -> None:
     assert found({"messages": SAID}) == [{"messages": SAID}]
     assert found([{"messages": SAID}, "x"]) == [{"messages": SAID}, "x"]
     assert found({"conversations": [{"messages": SAID}, TREE]}) == [{"messages": SAID}, TREE]
+    gemini = {"contents": [{"role": "user", "parts": [{"text": "Hi"}]}]}
+    assert found(gemini) == found([gemini]) == [gemini]
     assert found(TREE) == [TREE] and found([TREE, TREE]) == [TREE, TREE]
     assert found([]) == [[]] and found("x") == ["x"]
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from stages.files import read_jsonl, sha256_tree
 from stages.lora import rows as lora_rows
 from stages.lora import tokenizer
+from stages.params import ParamsError, load
 from stages.prose.documents.prepare import PrepareParams, prepare
 from stages.run import StageError
 from tests.conftest import ROOT
@@ -296,6 +298,25 @@ def test_the_same_input_gives_the_same_bytes_in_any_number_of_workers(
 def test_overlap_beyond_half_a_chunk_is_refused_in_one_line(raw: Path) -> None:
     with pytest.raises(StageError, match=r"overlap_tokens is 90, expected at most half of size_tokens 128; lower it"):
         prepared(raw, params(overlap_tokens=90))
+
+
+@pytest.mark.parametrize("redact", [[], ["email", "phone"]])
+def test_names_that_would_stay_are_refused_saying_what_to_do(tmp_path: Path, redact: list[str]) -> None:
+    file = tmp_path / "params.yaml"
+    file.write_text(json.dumps({"documents": PARAMS | {"redact": redact, "names": ["John Smith"]}}))
+    with pytest.raises(ParamsError) as error:
+        load(file, "documents", PrepareParams)
+    assert str(error.value) == (
+        f"{file}: documents.names is ['John Smith'], expected no names where redact lacks name, or they would stay; "
+        "add name to redact"
+    )
+    assert params(redact=["name"], names=["John Smith"]).names == ["John Smith"]
+    assert params(redact=redact, names=[]).redact == redact
+
+
+def test_a_name_of_blanks_is_refused() -> None:
+    with pytest.raises(ValidationError, match="names"):
+        params(names=["  "])
 
 
 def test_the_command_prepares_what_is_shipped_to_the_same_bytes_whatever_the_hash_seed(tmp_path: Path) -> None:

@@ -27,12 +27,39 @@ FOUND: list[tuple[str, str]] = [
     ("my mobile is 2025550143", "my mobile is [PHONE]"),
     ("phone 555-0143", "phone [PHONE]"),
     ("202-555-0101 or 202-555-0102", "[PHONE] or [PHONE]"),
+    # what the text itself calls a phone number
+    ("Phone 555-867-5309", "Phone [PHONE]"),
+    ("Phone 555-867-5309x12", "Phone [PHONE]x12"),
+    ("Phone:\n555.867.5309", "Phone:\n[PHONE]"),
+    ("Call me: (555) 123-4567", "Call me: [PHONE]"),
+    ("phone: 020 7946 0958", "phone: [PHONE]"),
+    ("WhatsApp 07700 900123", "WhatsApp [PHONE]"),
+    ("Mobile\t07700\t900123", "Mobile\t[PHONE]"),
+    ("fax 555\xa0867\u20135309", "fax [PHONE]"),
+    ("Tel. +44 (0)20 7946 0958.", "Tel. [PHONE]."),
+    ("Call (212)\n555-0187", "Call [PHONE]"),
+    ("Phone: 212-555-\n0187", "Phone: [PHONE]"),
+    ("my phone (555-867-5309)", "my phone ([PHONE])"),
+    ("phone 202-555-0101 or 555-867-5309", "phone [PHONE] or [PHONE]"),
+    ("call 555-867-5309 555-867-5310", "call [PHONE] [PHONE]"),
+    ("Phone: (555) 123-4567\n12 Main Street", "Phone: [PHONE]\n12 Main Street"),
+    ("Phone: (555) 123-4567\n1200 Main Street", "Phone: [PHONE]\n1200 Main Street"),
+    ("Phone: 555-0143\n12 Main Street", "Phone: [PHONE]\n12 Main Street"),
+    ("Phone 555-867-5309 2024-01-05", "Phone [PHONE] 2024-01-05"),
+    ("tel 020 7946 0958 10:30", "tel [PHONE] 10:30"),
     ("4111 1111 1111 1111", "[CARD]"),
     ("card 4111111111111111, thanks", "card [CARD], thanks"),
     ("5555-5555-5555-4444", "[CARD]"),
     ("3782 822463 10005 12/29", "[CARD] 12/29"),
     ("3056 930902 5904", "[CARD]"),
     ("6011111111111117", "[CARD]"),
+    ("4111\xa01111\xa01111\xa01111", "[CARD]"),
+    ("4111\u20131111\u20131111\u20131111", "[CARD]"),
+    ("4111\t1111\t1111\t1111", "[CARD]"),
+    ("4111 1111\n1111 1111", "[CARD]"),
+    ("4111-1111-\n1111-1111", "[CARD]"),
+    ("3782\n822463 10005", "[CARD]"),
+    ("in 2019 4111 1111 1111 1111 12/29", "in 2019 [CARD] 12/29"),
     ("2223003122003222", "[CARD]"),
     ("from 192.0.2.17 on", "from [IP] on"),
     ("192.0.2.0/24", "[IP]"),
@@ -114,7 +141,20 @@ a@b
 room 101
 #4471
 1e-5
+call on 2024-01-05
+the phone rang 2024-01-05 10:30:45
+phone ISBN 978-0-306-40615-7
+telephone 0-306-40615-2
+phone calls of 1914–1918
+mobile 2019 2020 2021 2022
+call 4111 1111 1111 1112
+hotline ticket 9400110200881234567890
+call pi 3.14159265
+the phone costs $1 000 000
+cell 12 34
 """.strip().splitlines()
+# A column of numbers; a paragraph that has no phone word.
+KEPT += ["4111\n1111\n1111\n1111", "No call.\n\n2021 123456"]
 
 
 @pytest.mark.parametrize(("text", "expected"), FOUND, ids=[text for text, _ in FOUND])
@@ -257,6 +297,19 @@ def test_names_of_the_list_are_found_wherever_they_stand_as_whole_words() -> Non
     text = "Tamsin Vale met Corin; Corinth is a town. Tamsin’s lamp, tamsin."
     assert redacted(text, ["name"], names, [])[0] == "[NAME] met [NAME]; Corinth is a town. [NAME]’s lamp, tamsin."
     assert redacted(text, ["email"], names, [])[0] == text
+
+
+def test_a_name_of_several_words_is_found_over_a_line_end_and_in_any_case() -> None:
+    text = "I met John\nSmith. JOHN SMITH wrote; john  smith’s lamp. Mary-John Smithson, John. Smith"
+    expected = "I met [NAME]. [NAME] wrote; [NAME]’s lamp. Mary-John Smithson, John. Smith"
+    assert redacted(text, ["name"], ["John Smith"], []) == (expected, Counter(name=3))
+
+
+def test_a_name_of_one_word_is_found_with_a_capital_or_in_capitals_for_it_may_be_a_usual_word() -> None:
+    text = "Rose, ROSE and the rose."
+    for name in ("Rose", " Rose "):
+        assert redacted(text, ["name"], [name], [])[0] == "[NAME], [NAME] and the rose."
+    assert redacted(text, ["name"], ["rose"], [])[0] == "[NAME], [NAME] and the [NAME]."
 
 
 SCRAPS = st.sampled_from(
