@@ -11,7 +11,7 @@ from functools import cache
 from statistics import fmean
 
 from stages.prose.lexicon import frequency, senses, synset
-from stages.prose.numerals import NUMBERS, numbers, numbers_in
+from stages.prose.numerals import NUMBERS, Number, numbers_in
 from stages.prose.text import WORD, sentence_spans, sentences, words
 
 # The closed classes of English: articles, pronouns, prepositions, conjunctions, auxiliaries and adverbs of their kind.
@@ -121,7 +121,7 @@ def content_words(text: str) -> list[frozenset[str]]:
     """
     keys = [_key(word) for word in words(text)]
     found = [_lemmas(key) or frozenset({key}) for key in keys if key not in FUNCTION and key not in NUMBERS]
-    return found + [frozenset({number}) for number in numbers(text)]
+    return found + list(dict.fromkeys(number.readings for number in numbers_in(text) if number.counts))
 
 
 def content_recall(source: str, output: str) -> float | None:
@@ -187,15 +187,23 @@ def names_kept(source: str, output: str) -> Kept:
 def numbers_kept(source: str, output: str) -> Kept:
     """The numbers of `source` that `output` has, spelled out or in figures, those it lacks, and its own.
 
-    Kept is what may stand for the same: 100 and "a hundred", 1 and "one", 12 May and "the twelfth of May".
+    Kept is what may stand for the same: 100 and "a hundred", 1 and "one", 12 May and "the twelfth of May", 1845 and
+    "eighteen forty-five". Times and halves (3:30, 2.5) are never lost or invented: "half past three" has no figures.
     """
-    wanted, there = numbers(source), numbers(output)
-    meant, said = ({number.figures for number in numbers_in(text)} for text in (source, output))
-    return Kept(
-        tuple(number for number in wanted if number in said),
-        tuple(number for number in wanted if number not in said),
-        tuple(number for number in there if number not in meant),
-    )
+    wanted, there = numbers_in(source), numbers_in(output)
+    lost, invented = _missing(wanted, there), _missing(there, wanted)
+    all_wanted = dict.fromkeys(number.figures for number in _compared(wanted))
+    return Kept(tuple(figures for figures in all_wanted if figures not in lost), tuple(lost), tuple(invented))
+
+
+def _compared(numbers: Sequence[Number]) -> list[Number]:
+    return [number for number in numbers if number.counts and not number.is_loose]
+
+
+def _missing(wanted: Sequence[Number], there: Sequence[Number]) -> dict[str, None]:
+    """The figures of those of `wanted` that `there` has in no reading."""
+    said = frozenset[str]().union(*(number.readings for number in there))
+    return dict.fromkeys(number.figures for number in _compared(wanted) if said.isdisjoint(number.readings))
 
 
 def unknown_words(source: str, output: str) -> list[str]:

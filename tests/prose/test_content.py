@@ -146,6 +146,21 @@ def test_numbers_are_kept_lost_or_invented() -> None:
         ("There were 100 men.", "There were a hundred men."),
         ("There were 1,000 men.", "There were a thousand men."),
         ("There was 1 man.", "There was one man."),
+        ("He came in 1845.", "He came in eighteen forty-five."),
+        ("He came in 1905.", "He came in nineteen oh five."),
+        ("There were 5 million men.", "There were five million men."),
+        ("There were 2.5 million men.", "There were two and a half million men."),
+        ("There were twenty-four men.", "There were two dozen men."),
+        ("There were twenty men.", "There were a score of men."),
+        ("There were six men.", "There were half a dozen men."),
+        ("There were 87 men.", "There were fourscore and seven men."),
+        ("He came at 3:30.", "He came at half past three."),
+        ("He came at 3:45.", "He came at a quarter to four."),
+        ("He came at 15:50.", "He came at ten to four."),
+        ("He came at 12:30.", "He came at twelve thirty."),
+        ("He drank 3.5 cups.", "He drank three and a half cups."),
+        ("He read Chapter XIV.", "He read chapter 14."),
+        ("He read of Louis XIV.", "He read of Louis the Fourteenth."),
     ],
 )
 def test_a_number_is_kept_in_any_way_of_writing_it_and_another_is_not(one: str, other: str) -> None:
@@ -154,6 +169,28 @@ def test_a_number_is_kept_in_any_way_of_writing_it_and_another_is_not(one: str, 
         assert found.lost == found.invented == ()
     assert numbers_kept("There were 7 men.", f"There were 7. {other}").lost == ()
     assert "7" in numbers_kept(f"There were 7. {one}", other).lost
+
+
+@pytest.mark.parametrize(
+    ("source", "output", "lost", "invented"),
+    [
+        ("He came in 1845.", "He came in eighteen forty-six.", ["1845"], ["18", "46"]),
+        ("He came in 1845.", "He came with eighteen men.", ["1845"], ["18"]),
+        ("Eighteen men came in eighteen forty-five.", "Men came in 1845.", ["18"], []),
+        ("There were 5 million men.", "There were six million men.", ["5000000"], ["6000000"]),
+        ("There were two dozen men.", "There were 12 men.", ["24"], ["12"]),
+        ("He read Chapter XIV.", "He read chapter 15.", [], ["15"]),
+    ],
+)
+def test_a_number_in_two_words_that_is_another_is_lost_and_invented(
+    source: str, output: str, lost: list[str], invented: list[str]
+) -> None:
+    found = numbers_kept(source, output)
+    assert (list(found.lost), list(found.invented)) == (lost, invented)
+
+
+def test_a_year_is_the_same_content_in_words() -> None:
+    assert content_recall("1845", "eighteen forty-five") == content_recall("eighteen forty-five", "1845") == 1
 
 
 def test_words_that_nobody_writes_are_unknown_and_names_and_what_was_given_are_not() -> None:

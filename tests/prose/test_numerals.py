@@ -28,11 +28,45 @@ from stages.prose.numerals import Number, numbers, numbers_in
         ("six-and-twenty men, four and thirty years, Nine-and-Ninety", ["26", "34", "99"]),
         ("between six and twenty men, from two and thirty on, six, and twenty", ["6", "20", "2", "30"]),
         ("twelve and twenty, ten and thirty", ["12", "20", "10", "30"]),
+        # millions after figures, dozens and scores
+        ("5 million, 2.5 million and 3 thousand men, 12 hundred", ["5000000", "2500000", "3000", "1200"]),
+        ("two dozen, three dozen and six, four score and seven, threescore and ten", ["24", "36", "6", "87", "70"]),
+        ("a dozen, half a dozen, a score, dozens; the score, on one score", []),
         ("", []),
     ],
 )
 def test_numbers_are_the_same_spelled_or_in_figures(text: str, expected: list[str]) -> None:
     assert numbers(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        ("eighteen forty-five", ["1845", "1845"]),
+        ("in nineteen eighty-four he", ["1984", "1984"]),
+        ("nineteen oh five", ["1905", "1905"]),
+        ("twenty twelve", ["2012", "2012"]),
+        ("ten five, eighteen and forty, eighteen, forty; thirty forty, two hundred twenty twelve", [""] * 10),
+        ("eighteen forty-fifth", ["", ""]),
+    ],
+)
+def test_two_numbers_that_may_be_a_year_know_it(text: str, years: list[str]) -> None:
+    assert [number.year for number in numbers_in(text)] == years
+
+
+@pytest.mark.parametrize(
+    ("text", "figures"),
+    [
+        ("Chapter XIV, BOOK IV, Act V, part I", ["14", "4", "5", "1"]),
+        ("Louis XIV and King Henry VIII", ["14", "8"]),
+        ("Chapter LXXXIX", ["89"]),
+        ("the lamp I saw, Lamp I, a mix, Mix it, chapter Lamp, IV", []),
+    ],
+)
+def test_roman_numerals_after_a_chapter_or_a_name_count_for_nothing_by_themselves(
+    text: str, figures: list[str]
+) -> None:
+    assert numbers_in(text) == [Number(one, False) for one in figures]
 
 
 def test_what_counts_for_nothing_by_itself_may_stand_for_a_number() -> None:
