@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -30,7 +31,8 @@ def replacing(path: Path, durable: bool = False) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp gives 0600, which a shared cache or a web server can't read
+        # mkstemp gives 0600, which a shared cache or a web server can't read; who has changed that meant it
+        temporary.chmod(stat.S_IMODE(path.stat().st_mode) if path.is_file() else 0o644)
         if durable:
             _flush(temporary)
         temporary.replace(path)

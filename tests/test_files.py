@@ -37,6 +37,12 @@ def test_a_written_file_can_be_read_by_all_and_its_folders_are_made(tmp_path: Pa
     assert stat.S_IMODE((tmp_path / "b" / "c" / "a").stat().st_mode) == 0o644
 
 
+def test_a_file_that_takes_anothers_place_is_for_the_same_readers(tmp_path: Path) -> None:
+    (tmp_path / "a").touch(mode=0o600)
+    write_json(tmp_path / "a", 1)
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == 0o600
+
+
 def test_a_durable_file_is_on_the_disk_before_it_has_its_name_and_then_its_name_and_those_of_new_folders(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,8 @@ from stages.prose.text import Span, words
 Kept = Literal["code", "separator", "heading", "footnote", "list", "quote", "verse", "script", "short"]
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-WRAPPED = 120  # characters: where a line is longer the text isn't wrapped, and each line is a paragraph
+WRAPPED = 120  # characters; a line of more is a paragraph, unless the lines around it break where it does
+LONGEST_WORD = 30  # characters, for which a line may have had no room
 HEADING = 12  # words at most, of a line that no mark ends
 VERSE = 60  # characters at most, of each line
 FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
@@ -82,20 +83,39 @@ def _fences(lines: Sequence[str]) -> Iterator[Span]:
 def _unfenced(lines: Sequence[str]) -> Iterator[list[str]]:
     for is_blank, members in groupby(lines, key=lambda line: not line.strip()):
         group = list(members)
-        if is_blank or max(len(line.strip()) for line in group) > WRAPPED:
+        if is_blank:
             yield from ([line] for line in group)
             continue
         paragraph: list[str] = []
         for line in group:
-            if not MARKDOWN.match(line):
+            if not MARKDOWN.match(line) and not _is_link(line):
                 paragraph.append(line)
                 continue
-            if paragraph:
-                yield paragraph
+            yield from _paragraphs(paragraph)
             yield [line]
             paragraph = []
-        if paragraph:
-            yield paragraph
+        yield from _paragraphs(paragraph)
+
+
+def _is_link(line: str) -> bool:
+    """Whether a line is one long word, which says nothing of how wide the lines around it are."""
+    return len(line.strip()) > WRAPPED and len(line.split()) == 1
+
+
+def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
+    """Neighbouring lines as one paragraph that was wrapped, or each as one.
+
+    Lines too long for a page are wrapped nonetheless, by a wide editor, if most end within a sentence, where the next
+    word had no room.
+    """
+    widths = [len(line.strip()) for line in lines]
+    if not widths or max(widths) <= WRAPPED:
+        yield from [lines] if lines else []
+        return
+    full = sum(
+        width > max(widths) - LONGEST_WORD and not END.search(line.strip()) for width, line in zip(widths, lines[:-1])
+    )
+    yield from [lines] if len(lines) > 1 and 2 * full >= len(lines) - 1 else ([line] for line in lines)
 
 
 def _kept(text: str, lines: Sequence[str], min_words: int) -> Kept | None:
@@ -121,7 +141,8 @@ def _kept(text: str, lines: Sequence[str], min_words: int) -> Kept | None:
     count = len(words(text))
     if not _is_latin(text):
         return "script"
-    return "short" if count < min_words else None
+    is_link = len(text.split()) == 1  # words between slashes are no sentence
+    return "short" if count < min_words or is_link else None
 
 
 def _is_heading(text: str, lines: Sequence[str]) -> bool:

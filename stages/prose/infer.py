@@ -27,7 +27,7 @@ from stages.prose import writing
 from stages.prose.blocks import Block, blocks
 from stages.prose.jobs import Passage
 from stages.prose.learned import DATASET, checked_recipe, trained_rows
-from stages.prose.neutral import PARAMS, SECTION, check_narrator
+from stages.prose.neutral import PARAMS, SECTION, check_first
 from stages.prose.output import Output
 from stages.prose.passages import parts, together
 from stages.prose.persona import Recipe
@@ -72,7 +72,11 @@ def _parser() -> arguments.Parser:
     parser.add_argument("--show-prompt", action="store_true", help="with --json: the prompts, too")
     before = parser.add_mutually_exclusive_group()
     before.add_argument("--plain", action="store_true", help="the text is plain prose already: it isn't made neutral")
-    before.add_argument("--narrativize", action="store_true", help="make a narrative of it first; needs a model for it")
+    firsts = {"narrativize": "make a narrative of it first", "expand": "make whole sentences of notes first"}
+    for task, what in firsts.items():
+        before.add_argument(
+            f"--{task}", dest="first", action="store_const", const=task, help=f"{what}; needs a model for it"
+        )
     parser.add_argument("--any-recipe", action="store_true", help="go on if the model was trained on other prompts")
     section = f"where {SECTION} says how a model or an endpoint rewrites; {PARAMS} by default"
     parser.add_argument("--params-file", type=Path, default=PARAMS, metavar="FILE", help=section)
@@ -101,7 +105,7 @@ def _parser() -> arguments.Parser:
 
 def _infer(options: argparse.Namespace) -> int:
     """Rewrite the text; the number of faults that stay."""
-    check_narrator(options)
+    check_first(options)
     mark, document = _document(options.file)
     _check_writable(options.out, options.file)
     folder, adapter = folders(options.model, options.adapter)

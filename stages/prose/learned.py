@@ -15,13 +15,13 @@ DATASET = Path("data/prose/author")  # whose rows nothing should be copied from,
 
 
 def checked_recipe(folder: Path, adapter: Path | None, dataset: Path | None, any_recipe: bool) -> Recipe:
-    """The recipe that the model was trained with: the adapter's, else that of the model in `folder`.
+    """The recipe that the model was trained with: the adapter's, or that of the model in `folder` if there is none.
 
-    Raises StageError if there is none, if this code makes other prompts by it, or if it isn't the one that the
-    adapter's metadata names. With `any_recipe` that is a warning; where there is none that of `dataset` is taken then.
+    Raises StageError if there is no recipe, if it was changed, if this code makes other prompts by it, or if the
+    adapter's metadata doesn't name it. With `any_recipe` that is a warning; where there is none that of `dataset` is
+    taken then.
     """
-    places = [place for place in (adapter, folder) if place is not None]
-    place = next((one for one in places if (one / RECIPE).is_file()), places[0])
+    place = adapter or folder
     complaints = []
     if not (place / RECIPE).is_file():
         if not (any_recipe and dataset):
@@ -48,15 +48,17 @@ def checked_recipe(folder: Path, adapter: Path | None, dataset: Path | None, any
 
 
 def _other_hash(adapter: Path, place: Path) -> str | None:
-    """What is wrong if the recipe in `place` isn't the one that the metadata of `adapter` says it was trained with."""
+    """What is wrong if the metadata of `adapter` doesn't say that it was trained with the recipe in `place`."""
     path = adapter / "metadata.json"
-    told = read_object(path) if path.is_file() else {}
+    told = read_object(path).get("recipeHash") if path.is_file() else None
     found = recipe_hash(place)
-    if "recipeHash" not in told or told["recipeHash"] == found:
+    if told is None:
+        return f"{path} names no recipeHash, so nobody knows whether {place / RECIPE} is the one it was trained with"
+    if told == found:
         return None
     return (
-        f"{path}: recipeHash is {str(told['recipeHash'])[:12]}, but {place / RECIPE} has {str(found)[:12]}: it isn't "
-        "the one that the adapter was trained with; copy the adapter's folder again"
+        f"{path}: recipeHash is {str(told)[:12]}, but {place / RECIPE} has {str(found)[:12]}: it isn't the one that "
+        "the adapter was trained with; copy the adapter's folder again"
     )
 
 

@@ -107,7 +107,8 @@ class Output:
         """Write the text where it goes to a file, and say what became of the paragraphs; the number of faults."""
         self.show()
         if self.options.out:
-            write_text(self.options.out, "".join(self.pieces))
+            # a link stays one: what it points to is replaced
+            write_text(self.options.out.resolve(), "".join(self.pieces))
         elif sys.stdout.isatty() and not self.options.json and self.after[-1:] == [""]:
             print(file=sys.stderr)  # the text doesn't end its last line
         print(f"infer: {self._summary()}", file=sys.stderr)

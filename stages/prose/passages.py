@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import groupby
 
 from stages.prose.blocks import Block
 from stages.prose.notes import Note, with_notes, without_notes
@@ -38,7 +38,7 @@ def together(found: Sequence[Block], least: int, most: int) -> list[list[Block]]
 
 def _joined(counts: Sequence[int], least: int, most: int) -> list[Span]:
     """Neighbours to join, given their words: the fewest passages that are too short, then the fewest joins."""
-    best: list[tuple[int, int, list[Span]]] = [(0, 0, [])]
+    best = [(0, 0, 0)]  # up to each block: passages that are too short, joins, and where the last passage begins
     for end in range(1, len(counts) + 1):
         options = []
         for start in reversed(range(end)):
@@ -46,11 +46,20 @@ def _joined(counts: Sequence[int], least: int, most: int) -> list[Span]:
             if total - max(counts[start:end]) > 2 * most:  # whatever is short has found company by then
                 break
             number = max(-(-total // most), 1)
-            short, joins, spans = best[start]
-            options.append((short + (number if total < number * least else 0), joins + end - start - 1, spans, start))
-        short, joins, spans, start = min(options, key=lambda option: option[:2])
-        best.append((short, joins, [*spans, (start, end)]))
-    return best[-1][2]
+            short, joins, _ = best[start]
+            options.append((short + (number if total < number * least else 0), joins + end - start - 1, start))
+        best.append(min(options, key=lambda option: (*option[:2], -option[2])))
+    return _spans([start for *_, start in best])
+
+
+def _spans(starts: Sequence[int]) -> list[Span]:
+    """The spans that end at the last of `starts`, given where the best one that ends at each place begins."""
+    found: list[Span] = []
+    end = len(starts) - 1
+    while end:
+        found.append((starts[end], end))
+        end = starts[end]
+    return found[::-1]
 
 
 def parts(paragraphs: str, most: int) -> list[Part]:
@@ -110,27 +119,18 @@ def _cuts(text: str, spans: Sequence[Span], most: int) -> list[Span]:
 
 
 def _short(counts: Sequence[int], inside: Sequence[bool], most: int) -> list[Span]:
-    """Parts of sentences of which none has more than `most` words; those `inside` of speech begin one if they must."""
-    every = list(range(1, len(counts)))
-    for borders in ([border for border in every if not inside[border]], every):
-        for number in range(max(-(-sum(counts) // most), 1), len(borders) + 2):
-            cuts = _even(counts, borders, number)
-            if all(sum(counts[first:last]) <= most for first, last in cuts):
-                return cuts
-    return [(index, index + 1) for index in range(len(counts))]
-
-
-def _even(counts: Sequence[int], borders: Sequence[int], number: int) -> list[Span]:
-    """Cuts at `number` - 1 of `borders`, those nearest to where parts of one length would end."""
-    before = [0]
-    for count in counts:
-        before.append(before[-1] + count)
-    chosen: list[int] = []
-    for step in range(1, number):
-        free = [border for border in borders if border > (chosen[-1] if chosen else 0)]
-        if not free:
-            break
-        wanted = before[-1] * step / number
-        chosen.append(min(free, key=lambda border: abs(before[border] - wanted)))
-    edges = [0, *chosen, len(counts)]
-    return list(pairwise(edges))
+    """Parts of sentences, none of more than `most` words: the fewest that begin `inside` of speech, then the fewest,
+    then the most even ones.
+    """
+    best = [(0, 0, 0, 0)]  # up to each sentence: parts inside, parts, their squared words, where the last one begins
+    for end in range(1, len(counts) + 1):
+        options = []
+        total = 0
+        for start in reversed(range(end)):
+            total += counts[start]
+            if total > most:
+                break
+            within, number, squares, _ = best[start]
+            options.append((within + (start > 0 and inside[start]), number + 1, squares + total * total, start))
+        best.append(min(options))
+    return _spans([start for *_, start in best])

@@ -246,10 +246,10 @@ def make_recipe(
 
 
 def fingerprint(recipe: Recipe) -> str:
-    """SHA-256 of what this code, with the libraries that are installed, makes of PASSAGES by `recipe`.
+    """SHA-256 of `recipe` and of what this code, with the libraries that are installed, makes of PASSAGES by it.
 
-    It covers both noise rates, and under rules the neutralised passages; other rewriters have no answer without a
-    model, so they are held by their identity in the recipe.
+    The prompts cover both noise rates, and under rules the neutralised passages; other rewriters have no answer without
+    a model, so they are held by their identity in the recipe.
     """
     by_rules = recipe.rewriter.get("backend") == "rules"
     round_trip = bool(recipe.rewriter.get("round_trip"))
@@ -261,7 +261,8 @@ def fingerprint(recipe: Recipe) -> str:
         for seed, source in enumerate(sources)
         for rate in rates
     ]
-    return sha256(json.dumps(made, sort_keys=True).encode())
+    settings = recipe.model_dump(exclude={"fingerprint"})
+    return sha256(json.dumps([settings, made], sort_keys=True).encode())
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -299,7 +300,8 @@ def check_recipe(folder: Path) -> Recipe:
     if made != recipe.fingerprint:
         raise StageError(
             f"{folder / RECIPE}: its fingerprint is {recipe.fingerprint[:12]}, this code and its libraries make "
-            f"{made[:12]}: the model was trained on other prompts; prepare and train anew, or use the version that did"
+            f"{made[:12]}: the file was changed, or the model was trained on other prompts; prepare and train anew, or "
+            "use the version that did"
         )
     return recipe
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from stages.params import Params
 from stages.prose import instructions
-from stages.prose.content import names_kept, numbers_kept
+from stages.prose.content import content_recall, names_kept, numbers_kept
 from stages.prose.perspective import Perspective, narrator, residue
 from stages.prose.rules import Variant
 from stages.prose.text import sentences, words
@@ -24,7 +24,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 ECHO = 8  # words in common with an instruction that are no chance
 THING = "[THING]"
 MASK = re.compile(r"__\w*ENT|__[A-Z]\w*__")
-LEADING = re.compile(r"^\s*(?:[,;:!?)\]”]|\.(?!\.)|[-*#>]+\s|```)", re.MULTILINE)
+LEADING = re.compile(r"^\s*(?:[,;:!?)\]”]|\.(?!\.)|[-*#>]+\s|```|\*\*\S|\[(?!THING\]))", re.MULTILINE)
 END = re.compile(r"[.!?…—–][”’\"')\]*_]*$")
 REFUSAL = re.compile(
     r"\bas an? (?:ai|artificial intelligence|(?:large )?language model)\b|"
@@ -32,6 +32,8 @@ REFUSAL = re.compile(
     r"\b(?:assist|help|comply|provide|fulfil|fulfill|rewrite|process)\b|"
     r"\bI (?:can(?:not|['’]t| not)|won['’]t|will not|must decline to) "
     r"(?:assist|help with|help you with|comply|provide|fulfil|fulfill|rewrite|do that|continue with)\b|"
+    r"\bI (?:can(?:not|['’]t| not)|won['’]t|will not) (?:create|generate|reproduce) (?:\w+ ){0,4}"
+    r"(?:content|text|material|passages?|works?)\b|"
     r"\bI (?:must |have to )?apologi[sz]e\b[^.!?]{0,40}\bI(?:['’]m| am| can|['’]ve| have| do)|"
     r"\bI(?:['’]m| am) (?:unable|not able) to (?:do|write|create|generate|produce|complete|continue|respond|answer)\b|"
     r"\b(?:violates?|against) (?:my|our|the) (?:guidelines|policy|policies|programming)\b",
@@ -40,6 +42,7 @@ REFUSAL = re.compile(
 ASSISTANT = re.compile(
     r"\A\W*(?:sure|certainly|of course|absolutely|okay|ok|great|no problem)[,!.:]|"
     r"\A\W*(?:here(?:['’]s| is| are)|below is|this is) (?:the|a|an|your|my|how)\b|"
+    r"\A\W*(?:the|this) (?:text|passage|excerpt|paragraph) (?:describes|depicts|discusses|tells|is about)\b|"
     r"\A\W*(?:the )?(?:rewritten|rewrite|neutral|revised|converted|plain)\b[^.\n]{0,40}:|"
     r"\b(?:let me know if|I hope this helps|feel free to|would you like me to)\b|"
     r"\bword count\s*:|\(\s*(?:about |approximately )?\d+ words\W*\Z|"
@@ -73,6 +76,7 @@ class Limits(Params):
     max_names_lost: Share  # of the names of the target, those that the source lacks
     max_numbers_lost: Share
     max_negations_changed: int = Field(ge=0)  # words such as not, more or fewer, in a pair to learn from
+    min_content: Share  # of the content words of a text, those that what was made from it keeps
     max_bleed: float = Field(gt=0)  # a pair to learn from with so much or more is dropped; over 1 keeps all
 
 
@@ -105,6 +109,7 @@ def fault(pair: Pair, limits: Limits) -> Fault | None:
         or _identical(pair)
         or _person(pair)
         or _lost(pair, limits)
+        or content_fault(pair.source, pair.target, limits)
         or _polarity(pair, limits)
         or _bleed(pair, limits)
     )
@@ -132,9 +137,9 @@ def text_fault(text: str, origin: str, limits: Limits, things: bool = False) -> 
     if unclosed(text) and not unclosed(origin):
         return Fault("unclosed_quote")
     count = len(sentences(text))
-    if count < limits.min_sentences:
+    if count < min(limits.min_sentences, len(sentences(origin))):
         return Fault("few_sentences", str(count))
-    if not END.search(text.rstrip()):
+    if END.search(origin.rstrip()) and not END.search(text.rstrip()):
         return Fault("no_end_mark", text.rstrip()[-20:])
     ratio = len(words(text)) / max(len(words(origin)), 1)
     if not limits.min_length_ratio <= ratio <= limits.max_length_ratio:
@@ -142,6 +147,15 @@ def text_fault(text: str, origin: str, limits: Limits, things: bool = False) -> 
     if loop := _loop(text, origin):
         return Fault("loop", loop)
     return None
+
+
+def content_fault(text: str, origin: str, limits: Limits) -> Fault | None:
+    """A fault if `text` says something else than `origin`, from which it was made: it has next to none of its words.
+
+    Bleed alone would favour it: what shares no word with its target can't give it away.
+    """
+    share = content_recall(origin, text)
+    return Fault("content_lost", f"{share:.2f}") if share is not None and share < limits.min_content else None
 
 
 def _english(text: str) -> float:
@@ -198,7 +212,8 @@ def prompt_echo(text: str, origin: str) -> str:
 
 
 def _identical(pair: Pair) -> Fault | None:
-    same = words(pair.source) == words(pair.target)
+    """A fault if there is nothing to learn from a pair; what is held out is as it will be in use."""
+    same = not pair.held_out and words(pair.source) == words(pair.target)
     return Fault("identical") if same else None
 
 

@@ -35,12 +35,12 @@ def asked(
     ]
     rewriters = Rewriters(recipe, options)
     texts = [part.text for *_, part in wanted]
-    told = rewriters.narrative(texts)
+    told = rewriters.prepared(texts)
     made = requests(told, part_seeds(texts, options.seed), rewriters.neutral, recipe)
     for (number, *_), text, request in zip(wanted, told, made):
         if request is None:
-            step = "neutralising" if text.strip() else "narrativizing"
-            passages[number].failed = Fault("empty", f"nothing came of {step}")
+            step = "neutralize" if text.strip() else options.first
+            passages[number].failed = Fault("empty", f"no good answer to {step}")
     return [
         (number, place, part, request)
         for (number, place, part), request in zip(wanted, made)

@@ -83,6 +83,7 @@ def settings(**rewriter: Any) -> dict[str, Any]:
             "max_names_lost": 0.25,
             "max_numbers_lost": 0.0,
             "max_negations_changed": 0,
+            "min_content": 0.2,
             "max_bleed": 0.5,
         },
     }

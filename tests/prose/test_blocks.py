@@ -1,3 +1,5 @@
+import textwrap
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,6 +97,23 @@ def test_lines_too_long_to_be_wrapped_are_paragraphs() -> None:
     line = f"{PROSE} {PROSE}"
     assert len(line) > 120
     assert kinds(f"{line}\n{line}\n“Yes,” he said.\n") == [None, None, "short"]
+
+
+@pytest.mark.parametrize("width", [72, 125, 140, 300])
+def test_a_paragraph_is_one_however_wide_it_was_wrapped(width: int) -> None:
+    document = textwrap.fill(" ".join([PROSE] * 12), width)
+    assert kinds(f"{document}\n\n{document}\n") == [None, None]
+
+
+def test_a_long_link_between_wrapped_lines_stands_apart() -> None:
+    paragraph = textwrap.fill(" ".join([PROSE] * 3), 72)
+    link = "http://keepers.example/" + "log/" * 30
+    found, _ = blocks(f"{paragraph}\n{link}\n{paragraph}\n", 20)
+    assert [(block.text, block.kept is None) for block in found] == [
+        (paragraph, True),
+        (link, False),
+        (paragraph, True),
+    ]
 
 
 def test_the_shortest_paragraph_that_is_rewritten_has_the_words_asked_for() -> None:

@@ -557,7 +557,10 @@ def test_rows_of_the_dataset_mustnt_be_recited(base: Path, capsys: pytest.Captur
 
 def with_recipe(base: Path, name: str, **changes: Any) -> Path:
     folder = shutil.copytree(base, Path(name))
-    write_json(folder / RECIPE, json.loads((base / RECIPE).read_text()) | changes)
+    recipe = json.loads((base / RECIPE).read_text()) | changes
+    if changes.get("kind", "prose") == "prose" and "fingerprint" not in changes:
+        recipe["fingerprint"] = persona.fingerprint(persona.Recipe(**recipe))
+    write_json(folder / RECIPE, recipe)
     return folder
 
 
@@ -622,6 +625,25 @@ def test_a_recipe_that_isnt_the_one_of_the_adapters_metadata_is_refused(
     assert "adapter/metadata.json: recipeHash is ffffffffffff, but adapter/recipe.json has" in line
     assert main([str(base), str(text_file()), "--adapter", str(folder), "--any-recipe", *SHORT]) == 0
     assert "recipeHash is ffffffffffff" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("metadata", [None, {"adapterName": "a"}])
+def test_an_adapter_that_names_no_recipe_is_refused_unless_told(
+    base: Path, metadata: dict[str, str] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = adapter_of(base, base / RECIPE, None)
+    (folder / "metadata.json").unlink()
+    if metadata:
+        write_json(folder / "metadata.json", metadata | {"baseHash": sha256_tree(base)})
+    line = refused(capsys, base, text_file(), "--adapter", folder)
+    assert line.startswith("adapter/metadata.json names no recipeHash, so nobody knows whether adapter/recipe.json is")
+    assert main([str(base), str(text_file()), "--adapter", str(folder), "--any-recipe", *SHORT]) == 0
+
+
+def test_the_recipe_of_the_base_is_none_of_an_adapters(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = adapter_of(base, base / RECIPE, None)
+    (folder / RECIPE).unlink()
+    assert "adapter/recipe.json is not there" in refused(capsys, base, text_file(), "--adapter", folder)
 
 
 def test_an_adapter_of_the_registry_brings_its_base_and_its_recipe(
@@ -716,9 +738,51 @@ def test_a_paragraph_that_nothing_came_of_keeps_its_text(
             == 0
         )
     out, err = capsys.readouterr()
+    print(err)
     assert ONE in out and TWO not in out
-    assert "infer: neutralize: 1 of 2 texts without an answer: truncated" in err
-    assert "): nothing was written: nothing came of neutralising; it keeps its own text\n" in err
+    assert "infer: neutralize: 1 of 2 texts without a good answer: truncated" in err
+    assert "): nothing was written: no good answer to neutralize; it keeps its own text\n" in err
+
+
+REFUSALS = (
+    "I’m sorry, but I can’t assist with that. Please send me another text.",
+    "I had tea. It was cold there. We left.",
+)
+
+
+@pytest.mark.parametrize("answer", REFUSALS)
+def test_a_refusal_or_another_text_does_not_take_the_place_of_the_users(
+    base: Path, key: None, answer: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with serving(lambda asked: replied(answer) if asked.text == ONE else plain(asked)) as endpoint:
+        file = params_file(backend="openai", openai={"base_url": endpoint.url})
+        model = of_endpoint(base, endpoint.url)
+        assert main([*map(str, (model, text_file(), "--params-file", file, "--seed", 3)), *SHORT]) == 0
+    out, err = capsys.readouterr()
+    assert ONE in out and TWO not in out
+    assert "infer: neutralize: 1 of 2 texts without a good answer: " in err
+
+
+def test_notes_are_expanded_first(base: Path, key: None, capsys: pytest.CaptureFixture[str]) -> None:
+    def fuller(asked: Asked) -> Reply:
+        return replied(f"{asked.text} So it was. It went on.") if asked.task == "expand" else plain(asked)
+
+    with serving(fuller) as endpoint:
+        file = params_file(backend="openai", openai={"base_url": endpoint.url, "concurrency": 1})
+        (row,) = told(capsys, of_endpoint(base, endpoint.url), text_file(ONE), "--params-file", file, "--expand")
+        assert [(asked.task, asked.text) for asked in endpoint.asked] == [
+            ("expand", ONE),
+            ("neutralize", f"{ONE} So it was. It went on."),
+        ]
+    assert row["plain"][0].endswith("So it was. It went on.")
+
+
+def test_a_link_stays_one(base: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("real.txt").write_text("old")
+    Path("link.txt").symlink_to("real.txt")
+    assert main([str(base), str(text_file()), "--out", "link.txt", *SHORT]) == 0
+    assert Path("link.txt").is_symlink()
+    assert Path("real.txt").read_text() != "old"
 
 
 def test_rules_cant_narrativize(base: Path, capsys: pytest.CaptureFixture[str]) -> None:

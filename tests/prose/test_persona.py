@@ -254,6 +254,13 @@ def test_no_recipe_or_another_one_is_one_line(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("change", [{"words_most": 9999}, {"words_ratio": {"standard": 9.0}}, {"rewriter": {}}])
+def test_nothing_of_a_recipe_can_be_changed_unseen(change: dict[str, Any], tmp_path: Path) -> None:
+    write_json(tmp_path / RECIPE, recipe().model_dump() | change)
+    with pytest.raises(StageError, match="the file was changed"):
+        check_recipe(tmp_path)
+
+
 def test_the_fingerprint_is_the_same_in_another_process_whatever_its_hash_seed() -> None:
     code = "from tests.prose.test_persona import *; print(recipe().fingerprint)"
     environment = os.environ | {"PYTHONHASHSEED": "1"}

@@ -14,6 +14,7 @@ LIMITS = Limits(
     max_names_lost=0.5,
     max_numbers_lost=0.0,
     max_negations_changed=0,
+    min_content=0.2,
     max_bleed=0.5,
 )
 TARGET = "I beheld old Marsh and Gilman by the wharf at 7. My lantern threw a sickly gleam on the 12 stones."
@@ -48,6 +49,10 @@ SOURCES = [
     (SOURCE + " (23 words).", "assistant_speak"),
     ("I apologize, but I am not able to do what you ask. Please send another text to me.", "refusal"),
     ("I’m not able to write that. Marsh and Gilman were near the docks at 7 with 12 rocks.", "refusal"),
+    ("I can’t create content that reproduces copyrighted text. I hope that 7 and 12 will do.", "refusal"),
+    ("[Your text here] " + SOURCE, "leading_mark"),
+    ("**I saw** old Marsh" + SOURCE.removeprefix("I saw old Marsh"), "leading_mark"),
+    ("The text describes how Marsh and Gilman stood by the wharf at 7. It tells of 12 stones.", "assistant_speak"),
     ("<think>He wants it plain.</think> " + SOURCE, "thoughts"),
     (
         "Je voyais Marsh et Gilman sur le quai à 7 heures. Ma lampe jetait une lueur faible sur les 12 pierres.",
@@ -189,6 +194,25 @@ def test_a_text_may_stay_open_where_its_origin_does() -> None:
     open_end = "“I saw it,” he said. “There it was."
     assert text_fault(open_end, open_end, LIMITS) is None
     assert text_fault(open_end, open_end + "”", LIMITS) == Fault("unclosed_quote")
+
+
+@pytest.mark.parametrize("text", ["He had this to tell them all, and they listened:", "He stood there alone."])
+def test_one_sentence_or_an_open_end_is_no_fault_where_the_author_has_it(text: str) -> None:
+    assert text_fault(text, text, LIMITS) is None
+
+
+def test_a_source_that_tells_something_else_is_dropped_though_it_shares_no_word() -> None:
+    target = "I beheld the ancient lighthouse upon the cliff. Its sickly lantern burned through the storm."
+    other = "I bought some bread and milk in the shop today. My sister paid for all of it there."
+    plain = "I saw the old lighthouse on the cliff. Its weak light burned through the bad weather."
+    pair = replace(GOOD, origin=target, target=target, source=other, bleed=0.0)
+    assert reason(pair) == "content_lost"
+    assert reason(replace(pair, source=plain)) == ""
+
+
+def test_what_is_held_out_may_be_as_it_was() -> None:
+    assert reason(replace(GOOD, source=TARGET)) == "identical"
+    assert reason(replace(GOOD, source=TARGET, held_out=True)) == ""
 
 
 @given(st.integers(0, 40))
