@@ -17,6 +17,7 @@ COLOURS = {"source": "#8a8a8a", "author": "#0072b2", "output": "#d55e00"}
 FILL = "#8fb8de"
 BIN, LONGEST = 4, 80  # words
 COLUMNS = 5
+BINS = 24  # of a histogram
 
 
 def draw_lengths(lengths: Mapping[str, Sequence[int]], path: Path) -> None:
@@ -71,6 +72,32 @@ def draw_bars(panels: Mapping[str, Mapping[str, float | None]], caption: str, pa
         keys = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
         figure.legend(handles=keys, frameon=False, loc="outside upper right", ncols=3)
         figure.text(0.006, 1 - 0.2 / figure.get_figheight(), caption, color=INK, va="center")
+    _write(figure, path)
+
+
+def draw_histograms(panels: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """Write histograms beside each other as a PNG to `path`: a panel for each measure, a curve for each kind of rows.
+
+    Shares of the rows of a kind, since kinds differ in number. A kind without rows is left out.
+    """
+    figure = _figure(8, 2.4)
+    for place, (title, kinds) in enumerate(panels.items(), 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        _plain(axes)
+        axes.set_title(title, fontsize=9, color=INK, loc="left")
+        axes.tick_params(labelsize=8)
+        found = {kind: values for kind, values in kinds.items() if values}
+        if not found:
+            _say(axes, "no rows here")
+            continue
+        # the bins of all kinds together, so that their curves compare
+        edges = np.histogram_bin_edges([value for values in found.values() for value in values], BINS)
+        for (kind, values), colour in zip(found.items(), COLOURS.values()):
+            counts, _ = np.histogram(values, edges)
+            axes.stairs(counts / len(values), edges, linewidth=1.6, color=colour, baseline=None, label=kind)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(_percent)
+        axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0)
     _write(figure, path)
 
 

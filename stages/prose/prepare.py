@@ -21,6 +21,7 @@ from stages.lora.recipe import RECIPE
 from stages.params import Params
 from stages.prose import persona
 from stages.prose.checkpoint import RUN, Checkpoint, Made, examined, failures, fault, measured
+from stages.prose.figures import draw_histograms
 from stages.prose.persona import Format, PersonaParams, Recipe, Share
 from stages.prose.perspective import Perspective
 from stages.prose.shingles import Grams
@@ -50,11 +51,12 @@ class PrepareParams(Params):
     seed: int
 
 
-def prepare(rewritten: Path, dataset: Path, lengths: Path, params: PrepareParams) -> dict[str, object]:
+def prepare(rewritten: Path, dataset: Path, lengths: Path, picture: Path, params: PrepareParams) -> dict[str, object]:
     """Write the rows of the pairs in `rewritten` to `dataset`/train, valid and test.jsonl, and recipe.json.
 
     A row holds all that its prompt is made of: persona.prompt of its source, words, rate and seed gives its prompt.
-    `lengths` is the histogram of row lengths. Raises StageError, with the figure, if the checkpoint isn't passed.
+    `lengths` is the histogram of row lengths, `picture` those of lengths, noise, bleed and order. Raises StageError,
+    with the figure, if the checkpoint isn't passed.
     """
     pairs = read_pairs(rewritten / "pairs.jsonl")
     rewriter = read_rewriter(rewritten / "rewriter.json")
@@ -77,6 +79,7 @@ def prepare(rewritten: Path, dataset: Path, lengths: Path, params: PrepareParams
         ["split", "words", "rows"],
         histogram({split: [one.length for one in rows] for split, rows in splits.items()}),
     )
+    draw_histograms(distributions(splits), picture)
     return {
         **figures,
         "dropped": {reason: len(left_out[reason]) for reason in sorted(left_out)},
@@ -237,6 +240,27 @@ def _in_paragraphs(text: str) -> list[Span]:
         spans += [(here + start, here + end) for start, end in sentence_spans(part)]
         here += len(part)
     return spans
+
+
+def distributions(splits: Mapping[Split, Sequence[Made]]) -> dict[str, dict[str, list[float]]]:
+    """What the rows are like, by measure and kind of rows: realised noise, bleed and order of what is learned from."""
+    train = splits["train"]
+    held_out = [one for split in ("valid", "test") for one in splits[split]]
+    by_type: dict[str, list[float]] = {}
+    order: dict[str, list[float]] = {"as told": [], "shuffled": []}
+    for one in train:
+        by_type.setdefault(one.row["type"], []).append(100 * one.row["noise"])
+        if one.tau is not None:
+            order["shuffled" if one.row["shuffled"] else "as told"].append(one.tau)
+    return {
+        "words of request and target": {
+            "train": [one.length for one in train],
+            "held out": [one.length for one in held_out],
+        },
+        "words changed by noise, %": dict(sorted(by_type.items())),
+        "bleed": {"train": [one.bleed for one in train], "held out": [one.bleed for one in held_out]},
+        "order of sentences (tau)": order,
+    }
 
 
 def histogram(sizes: Mapping[str, Sequence[int]]) -> list[tuple[str, int, int]]:

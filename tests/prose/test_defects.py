@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ruamel.yaml import YAML
 
 from stages.files import read_jsonl, sha256_tree
 from stages.prose.curate import CurateParams, curate
@@ -26,6 +27,7 @@ from stages.prose.prepare import PrepareParams, prepare
 from stages.prose.rewrite import RewriteParams, rewrite
 from stages.prose.text import words
 from stages.run import StageError
+from tests.conftest import ROOT
 from tests.prose import stories, works
 from tests.prose.documents.test_prepare import PARAMS as DOCUMENTS
 from tests.prose.documents.test_prepare import prose
@@ -93,7 +95,7 @@ def prepared_from(rewritten: Path, folder: Path, **changes: Any) -> Any:
     least = {"original": 50, "robustness": 10, "snowflake": 0, "valid": 5, "test": 5}
     checkpoint = CHECKPOINT | {"min_rows": least, "max_bleed": 1.0, "min_sentence_gain": 1.0}
     params = PrepareParams.model_validate(PREPARE | {"checkpoint": checkpoint, "shuffle_share": 0.3} | changes)
-    return prepare(rewritten, folder / "dataset", folder / "lengths.csv", params)
+    return prepare(rewritten, folder / "dataset", folder / "lengths.csv", folder / "rows.png", params)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -259,6 +261,13 @@ def test_chunks_are_as_long_as_asked_and_never_of_two_works(made: Chain) -> None
 # Copied runs of 12 words: test_checks.test_twelve_words_of_a_training_row_are_copied_and_eleven_are_not,
 # test_infer.test_rows_of_the_dataset_mustnt_be_recited,
 # test_evaluate.test_a_copied_target_has_the_copy_rate_1_and_a_run_of_all_its_words.
+
+def test_the_checkpoint_of_a_style_is_not_chosen_by_its_loss() -> None:
+    """Evaluation loss picked the wrong one."""
+    adapters = (ROOT / "recipes" / "prose-qwen2.5-14b", ROOT / "params.yaml")
+    assert "publish=best" not in adapters[0].read_text()
+    assert YAML(typ="safe").load(adapters[1])["train"]["prose_author"]["publish"] == "last"
+
 
 # Of the app. Scale written as alpha: lora/test_adapter.test_scale_is_alpha_over_rank_and_only_one_of_them_is_given,
 # lora/test_to_peft.test_the_copy_says_scale_keys_and_layers_as_peft_does. Dropout written as 0:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from stages.prose.figures import draw_bars, draw_lengths
+from stages.prose.figures import draw_bars, draw_histograms, draw_lengths
 
 LENGTHS = {"source": [4, 6, 9, 9], "author": [20, 31, 24], "output": [18, 90, 300]}
 RATES: dict[str, dict[str, float | None]] = {
@@ -68,3 +68,11 @@ def test_few_measures_or_none_still_give_a_sheet(
 ) -> None:
     draw_bars(panels, "nothing", tmp_path / "sheet.png")
     assert pixels(tmp_path / "sheet.png").shape[1] == 880
+
+
+def test_a_histogram_has_a_curve_for_each_kind_that_has_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    draw_histograms({"bleed": {"train": [0.5, 0.6, 0.6], "held out": [0.4, 0.7]}, "tau": {"train": []}}, path)
+    assert share(path, SOURCE) > 0.001 and share(path, AUTHOR) > 0.001 and share(path, OUTPUT) == 0
+    draw_histograms({"bleed": {"train": [0.5, 0.5]}}, path)  # one value has a width of its own
+    assert share(path, SOURCE) > 0.001 and share(path, AUTHOR) == 0

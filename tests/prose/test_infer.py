@@ -128,7 +128,7 @@ def prepared(folder: Path, kind: str, works: int = 5) -> Path:
             "seed": 1,
         }
     )
-    prepare.prepare(folder / "rewritten", folder / "dataset", folder / "lengths.csv", params)
+    prepare.prepare(folder / "rewritten", folder / "dataset", folder / "lengths.csv", folder / "rows.png", params)
     return folder / "dataset"
 
 

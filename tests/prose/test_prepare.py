@@ -94,7 +94,9 @@ def written(folder: Path, pairs: list[dict[str, Any]], backend: str = "rules") -
 def prepared(folder: Path, pairs: list[dict[str, Any]] | None = None, **changes: Any) -> tuple[Path, Any]:
     written(folder, many() if pairs is None else pairs)
     params = PrepareParams.model_validate(PARAMS | changes)
-    return folder / "dataset", prepare(folder / "rewritten", folder / "dataset", folder / "lengths.csv", params)
+    return folder / "dataset", prepare(
+        folder / "rewritten", folder / "dataset", folder / "lengths.csv", folder / "rows.png", params
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -192,7 +194,7 @@ def test_the_same_pairs_give_the_same_bytes_with_one_worker_and_with_two(tmp_pat
     prepared(tmp_path / "one")
     other = written(tmp_path / "two", many())
     write_json(tmp_path / "params.yaml", {"prepare": PARAMS})  # JSON is YAML
-    paths = [str(other / name) for name in ("rewritten", "dataset", "lengths.csv")]
+    paths = [str(other / name) for name in ("rewritten", "dataset", "lengths.csv", "rows.png")]
     command = ["stages.prose.prepare", *paths, "--params", "prepare", "--params-file", str(tmp_path / "params.yaml")]
     environment = os.environ | {"REFRAIN_ENGINE": "loky", "REFRAIN_WORKERS": "2", "PYTHONHASHSEED": "1"}
     subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)
@@ -318,14 +320,20 @@ def test_wrong_pairs_are_one_line_with_their_place(tmp_path: Path) -> None:
     written(tmp_path, many())
     (tmp_path / "rewritten" / "rewriter.json").write_text("{}")
     with pytest.raises(StageError, match="doesn't name its backend"):
-        prepare(tmp_path / "rewritten", tmp_path / "d", tmp_path / "l.csv", PrepareParams.model_validate(PARAMS))
+        prepare(
+            tmp_path / "rewritten",
+            tmp_path / "d",
+            tmp_path / "l.csv",
+            tmp_path / "r.png",
+            PrepareParams.model_validate(PARAMS),
+        )
 
 
 def test_a_stage_with_a_wrong_frame_ends_before_it_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     frames = {"narrative": ["A tale of {words words:"], "conceptual": ["In {words} words:"]}
     params = PARAMS | {"persona": PERSONA | {"frames": frames}}
     write_json(tmp_path / "params.yaml", {"prepare": params})
-    paths = [str(tmp_path / name) for name in ("rewritten", "dataset", "lengths.csv")]
+    paths = [str(tmp_path / name) for name in ("rewritten", "dataset", "lengths.csv", "rows.png")]
     assert run(prepare, [*paths, "--params", "prepare", "--params-file", str(tmp_path / "params.yaml")]) == 1
     said = capsys.readouterr().err
     assert "prepare.persona.frames.narrative.0 is 'A tale of {words words:', expected balanced braces" in said
