@@ -31,17 +31,19 @@ DASHES = frozenset(("—", "–"))
 HYPHENS = frozenset(("-", "\u2011"))
 CLOSERS = "”’\"')]"
 VOWEL = re.compile(r"(?i)(?!uni[^n]|use|usu|eu|one\b|once|ut[ie]|ubi)[aeiou]|hour|honest|honou?r|heir")
+# Links, 5;30 and &amp;: one word each, whose marks part nothing.
+WHOLE = re.compile(r"(?:https?://|www\.)[^\s”»\"]*[^\s”»\".,;:!?)\]’']|\d+;\d+|&#?\w+;")
 ARTICLES = {"a": ("a", "an"), "an": ("a", "an"), "A": ("A", "An"), "An": ("A", "An")}
 
 
 class Piece(NamedTuple):
-    """A word or mark of a sentence, or speech as a whole."""
+    """A word or mark of a sentence, or speech as a whole, as a link is, too."""
 
     text: str
     tag: str  # of the Penn Treebank; "speech"
     start: int  # in the text
     gap: bool  # whether white space goes before it
-    fixed: bool  # a name, number or speech: stays to the byte
+    fixed: bool  # a name, number, link or speech: stays to the byte
     changed: bool = False
 
 
@@ -50,7 +52,13 @@ Sentence = list[Piece]
 
 def in_pieces(text: str) -> list[Sentence]:
     """The sentences of a paragraph in pieces; a mark within speech ends none."""
-    speech = [*speech_spans(text), (len(text), len(text))]
+    said = speech_spans(text)
+    whole = [
+        match.span()
+        for match in WHOLE.finditer(text)
+        if not any(a < match.end() and match.start() < b for a, b in said)
+    ]
+    speech = [*sorted([*said, *whole]), (len(text), len(text))]
     starts = [start for start, _ in sentence_spans(text) if not any(a < start < b for a, b in speech)]
     tokens = _retagged(tagged(text))
     names = {word.text for before, word in pairwise(tokens) if _capital(word.text) and before.text.islower()}

@@ -311,6 +311,14 @@ def test_a_word_in_another_meaning_gets_no_wrong_word(text: str, bad: str) -> No
 NEGATIONS = re.compile(r"\b(?:not|no|never|nor|none|nothing)\b|n[’']t\b", re.IGNORECASE)
 
 
+@pytest.mark.parametrize(
+    "word", ["5;30", "http://keepers.example/log;day=1,2", "www.keepers.example", "Smith &amp; Co"]
+)
+def test_marks_within_a_word_part_nothing(word: str) -> None:
+    text = f"He wrote {word} on the wall; nobody knew it."
+    assert neutralized(text, "standard") == f"He wrote {word} on the wall. No one knew it."
+
+
 def test_corpus_text_keeps_its_negations_and_numbers_and_gets_no_stray_marks(lovecraft: Path) -> None:
     lost = 0
     for target in chunks(lovecraft):
