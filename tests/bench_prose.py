@@ -19,13 +19,14 @@ from typing import Any
 
 from rensa import RMinHash, RMinHashLSH
 
+from stages.params import load
 from stages.prose import duplicates
 from stages.prose.curate import CurateParams, curate
 from stages.prose.shingles import hashed
 from stages.prose.text import sentences, words
 from tests.conftest import ROOT
-from tests.prose.works import PARAMS
 
+PARAMS = load(ROOT / "params.yaml", "prose.curate", CurateParams)
 WORDS = 800_000
 PLANTED = 400
 PASSES = 7
@@ -83,7 +84,7 @@ def corpus(folders: Sequence[Path], raw: Path) -> list[tuple[str, str]]:
 
 
 def ours(texts: Sequence[str]) -> Found:
-    similarity = CurateParams.model_validate(PARAMS).similarity
+    similarity = PARAMS.similarity
     found = hashed(texts)
     twins = duplicates.near(found, similarity) | duplicates.exact(texts, found)
     return {place: twin.of for place, twin in twins.items()}
@@ -91,7 +92,7 @@ def ours(texts: Sequence[str]) -> Found:
 
 def rensa(texts: Sequence[str]) -> Found:
     """What its index has in a band, if the signatures agree in enough places."""
-    similarity = CurateParams.model_validate(PARAMS).similarity
+    similarity = PARAMS.similarity
     n, jaccard = similarity.run_words, similarity.near_share / (2 - similarity.near_share)
     runs = []
     for text in texts:
@@ -111,7 +112,7 @@ def rensa(texts: Sequence[str]) -> Found:
 
 def right(found: Found, texts: Sequence[str]) -> int:
     """How many have `near_share` of their runs in what they repeat."""
-    similarity = CurateParams.model_validate(PARAMS).similarity
+    similarity = PARAMS.similarity
 
     def runs(text: str) -> set[tuple[str, ...]]:
         of = words(text)
@@ -132,7 +133,7 @@ def main(arguments: list[str]) -> int:
     """Prints the table."""
     shipped = sorted(path for path in (ROOT / "data" / "prose" / "raw").iterdir() if path.is_dir())
     folders = [Path(argument) for argument in arguments] or shipped
-    params = CurateParams.model_validate(PARAMS | {"author": "author"})
+    params = PARAMS.model_copy(update={"author": "author"})
     with tempfile.TemporaryDirectory() as scratch:
         raw, curated = Path(scratch, "raw"), Path(scratch, "curated")
         planted = corpus(folders, raw)
