@@ -6,24 +6,23 @@ What the author wrote stays as it is: dashes, curly quotes and accents are part 
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
+from stages.prose.furniture import APPENDIX, GAP, WRAP, is_page_number, kind_of, note_mark, numbers
+from stages.prose.matter import BYLINE, CONTENTS, ENDED, Blocks, without_matter
 from stages.prose.text import WORD, sentence_spans
 
-WRAP = 120  # characters; a longer line is no hard-wrapped one, but a whole paragraph
-HEAD_WORDS = 12  # a longer line is no head
-CREDIT_WORDS = 60  # a longer paragraph is no line of copyright or credits
-EDGE = 0.1  # share of the paragraphs at each end where front and back matter may lie
-BACK = 0.6  # share of the paragraphs after which a head of notes or of an appendix ends the work
-
+RAGGED = 30  # characters by which a hard-wrapped line may be shorter than the longest: a long word and its hyphen
 INVISIBLE = "\u00ad\u200a\u200b\u200c\u200d\u2060\ufeff"  # soft hyphens, joiners, spaces without width
 LINE_ENDS = "\u2028\u2029\u0085"
-PARAGRAPH_END = re.compile(r"\n[^\S\n]*\n\s*")
+PARAGRAPH_END = re.compile(r"\n(?:[^\S\n]*\n)+")  # what comes next keeps its indent
+UNINDENTED = re.compile(r"^\S", re.M)
+SENTENCE_END = re.compile(r"[.!?…。！？][”’\"')\]」』_]*(?: ?\^?\[\^?[\w*†‡]+\]|\{\*?\d+\}|\^\d+|[*†‡¹²³⁰⁴-⁹]+)?$")
+OPENERS = "“‘\"'([—–"
 SPACES = (
     "\t\v\x1c\x1d\x1e\x1f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u202f\u205f\u3000"
 )
-
 START = re.compile(
     r"^.*(?:\*\*\* ?START OF (?:THE|THIS) PROJECT GUTENBERG.*?\*\*\*|\*END\*? ?THE SMALL PRINT!.*)$\n?", re.I | re.M
 )
@@ -34,73 +33,27 @@ STOP = re.compile(
 NOTE = re.compile(
     r"\[_?(?:(?:editor|transcriber|translator|publisher|proofreader)(?:[’']s|s[’'])?\.? ?(?:note|comment|remark)s?\b|"
     r"ed(?:itor)?\.?:|ed\. note\b|t\. ?n\.|note:|"
-    r"(?:illustration|sidenote|frontispiece|decoration|music|map|image|picture|footnote \w+)_?(?=[:.\]]))"
+    r"(?:illustration|sidenote|frontispiece|decoration|music|map|image|picture|"
+    r"footnote (?:\w+|[*†‡]{1,3}))_?(?=[:.\]]))"
     r"[^\[\]]{0,2000}(?:\[[^\[\]]{0,500}\][^\[\]]{0,2000})*\]",
     re.I,
 )
 ITALIC = re.compile(r"(?<![^\W_])_([^_\n]+)_(?![^\W_])")
 EMPHASIS = re.compile(r"(?<![\w*])\*{1,3}(?=[^\s*])([^*\n]+)(?<=\S)\*{1,3}(?![\w*])")
+# `own` may be the author's: an interpolated [I], a masked d***; it goes only with a footnote that it marks.
 MARK = re.compile(
-    r"(?<=[^\s\[(])(?: ?\[(?:\d{1,3}|[A-Za-z*†‡])\]| ?\{\*?\d{1,3}\}|(?<=[a-z.,;:!?”’\"']{3})[¹²³⁰⁴-⁹]+(?!\w)|"
-    r"[*†‡]{1,3}(?=\s|$))"
+    r"(?<=[^\s\[(])(?: ?\[(?:\^\w{1,40}|\d{1,3}|[†‡])\]| ?\{\*?\d{1,3}\}|\^\[\d{1,3}\]|[†‡]{1,3}(?=\s|$)|"
+    r"(?:(?<=[a-z]{3})|(?<=[.,;:!?”’\"']))(?:[¹²³⁰⁴-⁹]+|\^\d{1,3})(?!\w)|"
+    r"(?P<own> ?\[[A-Za-z*]\](?!\w)|(?<![A-ZÀ-ÖØ-Þ\d*])\*{1,3}(?=[\s.,;:!?”’\")—]|$)))"
 )
-
-MARKS = "[{*†‡¹²³⁰⁴⁵⁶⁷⁸⁹"
-
-ROMAN = r"(?=[MDCLXVI])M{0,3}(?:CM|CD|D?C{0,4})(?:XC|XL|L?X{0,4})(?:IX|IV|V?I{0,4})"
-DIVISION = "chapter|part|book|section|volume|vol|letter|canto|act|scene|stave|story|tale|entry|episode"
-ORDINAL = (
-    "(?:the )?(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|tenth|eleventh|twelfth|last|"
-    "one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    "eighteen|nineteen|twenty(?:[ -]\\w+)?|thirty(?:[ -]\\w+)?|forty(?:[ -]\\w+)?|fifty(?:[ -]\\w+)?)"
-)
-HEADS = (
-    re.compile(rf"[(\[]?{ROMAN}[)\]]?[.:]?(?:\s*[.:—–-]\s*[^\W\d_].*)?"),
-    re.compile(rf"\W*(?:{DIVISION})\.?\s+(?:{ROMAN}|\d+|{ORDINAL})\b(?:\W*|\s*[.:,—–-]\s*.*|\s+[A-Z“‘].*)", re.I),
-    re.compile(r"\d{1,3}[.)]?(?:\s+[A-Z“‘][^.!?]*)?"),
-    re.compile(r"#{1,6}\s.*"),
-    re.compile(
-        r"(?:prologue|epilogue|preface|foreword|introduction|afterword|postscript|appendix|interlude|dedication)"
-        r"(?:\W*|\s+[IVX]+\.?)",
-        re.I,
-    ),
-)
-ORNAMENT = re.compile(r"[^\w“”‘’\"']+|(?:o0o|[xX](?:\s+[xX])+|[oO](?:\s+[oO])+)")
-PAGE = re.compile(
-    r"[-–—\[({~|\s]*(?:(?:page|pg|p)\.?\s*)?(?:\d{1,4}|[ivxlc]{2,7})(?:\s*(?:/|of)\s*\d{1,4})?[-–—\])}~|\s]*", re.I
-)
+# What opens a footnote and is `own` elsewhere: several notes may be one block, an older way is [Footnote A: ...].
+OPENING = re.compile(r"(?<!\S)(?:\*{1,3}|\[[A-Za-z*]\])")
+BRACKETED = re.compile(r"\[_?footnote ([A-Za-z]|\*{1,3})_?[:.\]]", re.I)
+MARKS = "[{*†‡^¹²³⁰⁴⁵⁶⁷⁸⁹"
 # within a line; alone on one it is a page number
 PAGE_MARK = re.compile(
     r"(?<=[^\n])[{\[](?:page|pg|p)\.?\s*\w{1,6}[}\]] ?|[{\[](?:page|pg|p)\.?\s*\w{1,6}[}\]] ?(?=[^\n])", re.I
 )
-FOOTNOTE = re.compile(
-    r"(?:\[(?:\d{1,3}|[A-Za-z*†‡])\]|\*{1,3}(?=\s|[^*\n]*$)|[†‡]{1,3}|[¹²³⁰⁴-⁹]+|\((?:\d{1,3})\)(?=\s*(?:See|Cf|Ibid)))\s*\S"
-)
-NUMBERED = re.compile(r"\(?(?:\d{1,3}|[ivxlc]{1,7})[.):]\s|(?:page|p|note|line|chapter)\.? ?\d", re.I)  # begins a note
-UNBRACKETED = re.compile(r"\W*(?:editor|transcriber|translator|publisher|proofreader)(?:[’']s|s[’'])? notes?\b", re.I)
-CONTENTS = re.compile(r"\W*(?:(?:table of )?contents|list of illustrations|illustrations)\b\W*", re.I)
-ENTRY = re.compile(rf"(?:{ROMAN}|\d{{1,3}}|(?:{DIVISION}) \w+)\b[.:)\s]", re.I)
-CREDIT = re.compile(
-    r"\W*(?:copyright\W*(?:©|\(c\)|\d{4}|by\b)|©|\(c\)\s*\d{4}|all rights reserved|"
-    r"(?:first )?(?:published|printed|serialized) (?:in|by|on)\b|reprinted (?:by|from|in)|"
-    r"isbn\b|printed in\b|produced by\b|e-?text (?:prepared|produced)|"
-    r"(?:this|the) (?:e-?book|e-?text|edition|work|text|story|file) (?:is|was|has been) (?:in the public|for the use|"
-    r"the product|produced|transcribed|prepared|made|released|dedicated|not copyright)|release date|last updated|"
-    r"language:|character set|"
-    r"title:|author:|written (?:in|by)\b.{0,40}$|project gutenberg|standard ebooks|distributed proofread|"
-    r"creative commons|uncopyright|transcribed (?:from|by)|digiti[sz]ed by|source:|credits:|"
-    r"most recently updated|https?://|www\.)",
-    re.I,
-)
-BYLINE = re.compile(r"\W*(?:by|written by|from the pen of|author of)\b.{2,60}", re.I)
-FINISH = re.compile(r"\W*(?:the end|finis|fin|end|end of (?:the )?\w+|explicit)\W*", re.I)
-APPENDIX = re.compile(
-    r"\W*(?:colophon|uncopyright|imprint|(?:foot|end)?notes|footnotes:?|index|advertisements?|bibliography|"
-    r"also by\b.{0,60}|about the author|(?:transcriber|editor|translator)[’']s notes?|full project gutenberg.{0,20}|"
-    r"license|errata)\W*",
-    re.I,
-)
-ENDED = re.compile(r"[.!?…:;,—–。！？-][”’\"')\]_]*$")
 
 
 class Unreadable(Exception):  # noqa: N818  a normal outcome of reading, not a programming error
@@ -137,10 +90,14 @@ def decoded(data: bytes) -> str:
 def cleaned(text: str, max_words: int) -> Work:
     """The paragraphs of `text`, none of more than `max_words` words, on one line each."""
     removed: Counter[str] = Counter()
+    notes = {sign for label in BRACKETED.findall(text) for sign in (label, f"[{label}]")}
     text = _plain(text, removed)
-    blocks = _without_matter(_blocks(text, removed), removed)
-    if any(mark in text for mark in MARKS + "_"):
-        blocks = [_unmarked(block, removed) for block in blocks]
+    signs = [sign for sign in MARKS if sign in text]  # few or none: each block is searched for these alone
+    found = _blocks(text, signs, removed)
+    blocks = without_matter(found, removed)
+    if signs or "_" in text:
+        notes.update(sign for place in found.notes for sign in OPENING.findall(found.texts[place]))
+        blocks = [_unmarked(block, signs, notes, removed) for block in blocks]
     if "  " in text:
         blocks = [re.sub(" {2,}", " ", block) for block in blocks]
     paragraphs = [part for block in blocks if block for part in parts(block, max_words)]
@@ -149,7 +106,7 @@ def cleaned(text: str, max_words: int) -> Work:
 
 def _plain(text: str, removed: Counter[str]) -> str:
     """`text` in NFC with line feeds alone, without an e-book's header and licence and bracketed notes."""
-    text = _replaced(text.replace("\r\n", "\n"), "\r" + LINE_ENDS, "\n").replace("\f", "\n\n")
+    text = _replaced(text.replace("\r\n", "\n"), "\r" + LINE_ENDS, "\n").replace("\f", f"\n\n{GAP}\n\n")
     text = unicodedata.normalize("NFC", _replaced(_replaced(text, INVISIBLE, ""), SPACES, " "))
     if "utenberg" in text or "UTENBERG" in text or "SMALL PRINT" in text:
         starts = list(START.finditer(text))
@@ -157,12 +114,22 @@ def _plain(text: str, removed: Counter[str]) -> str:
         removed["e-book header or licence"] += bool(starts) + bool(stop)
         text = text[starts[-1].end() if starts else 0 : stop.start() if stop else len(text)]
     if "[" in text:
-        text, count = NOTE.subn("", text)
+        text, count = NOTE.subn(_gap, text)
         removed["note"] += count
     if "[" in text or "{" in text:
         text, count = PAGE_MARK.subn("", text)
         removed["page number"] += count
     return text
+
+
+def _gap(note: re.Match[str]) -> str:
+    """What an editor's note leaves: nothing within a line, a gap if it had its lines to itself."""
+    before = note.string[max(note.start() - WRAP, 0) : note.start()].rstrip(" ")
+    after = note.string[note.end() : note.end() + WRAP].lstrip(" ")
+    if before[-1:] not in ("", "\n") or after[:1] not in ("", "\n"):
+        return ""
+    number = re.match(r"\[_?footnote (\d{1,3})\b", note.group(), re.I)
+    return f"\n\n{GAP}{number[1] if number else ''}\n\n"
 
 
 def _replaced(text: str, characters: str, new: str) -> str:
@@ -172,66 +139,84 @@ def _replaced(text: str, characters: str, new: str) -> str:
     return text
 
 
-def _blocks(text: str, removed: Counter[str]) -> list[str]:
-    """Paragraphs as they stand between blank lines, their lines joined; heads, ornaments and page numbers left out.
+def _blocks(text: str, signs: Sequence[str], removed: Counter[str]) -> Blocks:
+    """Paragraphs and footnotes as they stand between blank lines, without heads, ornaments and page numbers.
 
-    A paragraph that a page number cut in two is whole again.
+    A paragraph that one of these or a footnote cut in two is whole again, and its footnotes come after it.
     """
-    blocks: list[str] = []
-    broken = False  # a page number came after the last block
-    for raw in PARAGRAPH_END.split(text.strip()):
-        for block in _lines(raw, removed) if "\n" in raw else [raw.strip()]:
-            if len(block) < WRAP and (kind := _kind(block)):
-                removed[kind] += 1
-                broken = kind == "page number"
-                continue
-            if broken and blocks and block[:1].islower() and not re.search(r"[.!?…][”’\"')\]]*$", blocks[-1]):
-                blocks[-1] = _joined([blocks[-1], block])
-            elif block:
-                blocks.append(block)
-            broken = False
-    return blocks
+    pieces: list[list[str]] = []
+    heads: dict[int, str] = {}
+    notes: set[int] = set()
+    last = -1  # place of the last paragraph that may go on
+    head, is_cut = "", False  # since that paragraph
+    for kind, block in _classified(text, signs, removed):
+        if kind == "footnote":
+            notes.add(len(pieces))
+            pieces.append([block])
+        elif kind:
+            removed[kind] += kind != "gap"
+            head = block if kind == "head" else head
+            last = -1 if kind == "end line" else last
+        elif is_cut and last >= 0 and _goes_on(pieces[last][-1], block):
+            pieces[last].append(block)
+        else:
+            last = len(pieces)
+            pieces.append([block])
+            if head:
+                heads[last] = head
+        head, is_cut = (head, True) if kind else ("", False)
+    return Blocks([_joined(lines) if len(lines) > 1 else lines[0] for lines in pieces], heads, notes)
 
 
-def _kind(block: str) -> str:
-    """What a short line is, if it is no text: a page number, an ornament or a head; else nothing."""
-    if not block:
-        return ""
-    if FINISH.fullmatch(block):
-        return "end line"
-    if PAGE.fullmatch(block) and not re.fullmatch(rf"\W*{ROMAN}\W*", block):
-        return "page number"
-    if ORNAMENT.fullmatch(block):
-        return "ornament"
-    if APPENDIX.fullmatch(block):
-        return ""  # what follows may have to go with it
-    return "head" if is_head(block) else ""
-
-
-def is_head(line: str) -> bool:
-    """Whether `line` is the head of a chapter or section: a number, a name such as Chapter 2, or all in capitals."""
-    if len(line) >= WRAP or len(line.split()) > HEAD_WORDS:
+def _goes_on(before: str, after: str) -> bool:
+    """Whether `after` goes on with the sentence that `before` leaves open."""
+    if not after.lstrip(OPENERS)[:1].islower() or SENTENCE_END.search(before[-WRAP:]):
         return False
-    if any(pattern.fullmatch(line) for pattern in HEADS):
-        return True
-    return line.isupper() and line[-1] not in "!?…,;—”’\"'" and len(WORD.findall(line)) > 0
+    is_byline = BYLINE.fullmatch(after) and not ENDED.search(after)
+    return not (is_byline or APPENDIX.fullmatch(before) or CONTENTS.fullmatch(before))
+
+
+def _classified(text: str, signs: Sequence[str], removed: Counter[str]) -> Iterator[tuple[str, str]]:
+    """The blocks of `text`, each after its kind, which is empty for a paragraph."""
+    referred: Counter[str] = Counter()  # to notes that are still to come, by number
+    numbering = [sign for sign in signs if sign not in "*†‡"]
+    raws = PARAGRAPH_END.split(text.rstrip())
+    # where most paragraphs are indented, one after a note may well be the author's
+    is_flush = 2 * sum(raw[:1] == " " for raw in raws) < len(raws)
+    kind = ""  # of the last block
+    for raw in raws:
+        goes_on = kind == "footnote" and is_flush and not UNINDENTED.search(raw)
+        for block in _lines(raw.strip(), removed) if "\n" in raw else [raw.strip()]:
+            if not block:
+                continue
+            mark = note_mark(block, referred) if signs else ""
+            kind = "footnote" if mark else kind_of(block) or ("footnote" if goes_on else "")
+            goes_on = kind == "footnote" and is_flush and not UNINDENTED.search(raw, raw.find("\n") + 1)
+            if mark or kind == "gap":
+                for number in numbers(mark or block):
+                    referred[number] = max(referred[number] - 1, 0)
+            elif numbering and not kind and any(sign in block for sign in numbering):
+                referred.update(number for found in MARK.finditer(block) for number in numbers(found.group()))
+            yield kind, block
 
 
 def _lines(raw: str, removed: Counter[str]) -> Iterator[str]:
-    """The paragraphs of a block of several lines."""
+    """The heads, paragraphs and last page numbers of a block of several lines."""
     lines = raw.split("\n")
-    first = 0
-    while first < len(lines) - 1 and (kind := _kind(lines[first].strip())):
-        removed[kind] += 1
+    first, last = 0, len(lines)
+    while first < last - 1 and kind_of(bare := lines[first].strip()):
+        yield bare
         first += 1
-    lines = lines[first:]
-    whole = any(len(line) > WRAP for line in lines)
+    while last > first + 1 and is_page_number(lines[last - 1]):
+        last -= 1
+    pages = lines[last:]
+    lines = lines[first:last]
+    whole = any(len(line) > WRAP for line in lines) and not _is_wrapped(lines)
     group: list[str] = []
     for line in lines:
-        bare = line.strip()
         indented = line[:2] == "  "
         new = whole or (indented and group and group[-1][:2] != "  " and ENDED.search(group[-1].rstrip()))
-        if PAGE.fullmatch(bare) and bare.strip("-–—[](){}~| ").isdigit() and len(lines) > 1:
+        if len(lines) > 1 and is_page_number(line):
             removed["page number"] += 1
             continue
         if new and group:
@@ -240,6 +225,14 @@ def _lines(raw: str, removed: Counter[str]) -> Iterator[str]:
         group.append(line)
     if group:
         yield _joined(group)
+    yield from map(str.strip, pages)
+
+
+def _is_wrapped(lines: Sequence[str]) -> bool:
+    """Whether most of `lines` end where the page does, within a sentence; the last one may end anywhere."""
+    least = max(map(len, lines)) - RAGGED
+    full = sum(len(line) >= least and not SENTENCE_END.search(line.rstrip()[-WRAP:]) for line in lines[:-1])
+    return 2 * full > len(lines) - 1
 
 
 def _joined(lines: Sequence[str]) -> str:
@@ -253,68 +246,17 @@ def _joined(lines: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def _without_matter(blocks: Sequence[str], removed: Counter[str]) -> list[str]:
-    """`blocks` without what stands before and after the author's text, tables of contents and footnotes."""
-    count = len(blocks)
-    edge = max(int(count * EDGE), 12)
-    kept: list[str] = []
-    listing = False  # within a table of contents
-    for place, block in enumerate(blocks):
-        short = len(block) < 400 and len(block.split()) <= CREDIT_WORDS
-        kind = ""
-        if short and APPENDIX.fullmatch(block):
-            if place >= count * BACK and count > 3 and _is_matter(blocks, place):
-                removed["back matter"] += count - place
-                break
-            kind = "head"
-        elif UNBRACKETED.match(block):
-            kind = "note"
-        elif block[0] in "[*†‡(¹²³⁴⁵⁶⁷⁸⁹" and FOOTNOTE.match(block):
-            kind = "footnote"
-        elif place < edge and (CONTENTS.fullmatch(block) if len(block) < 40 else _is_contents(block)):
-            kind, listing = "contents", True
-        elif listing and len(block) < WRAP and not ENDED.search(block):
-            kind = "contents"
-        elif short and (place < edge or place >= count - edge) and CREDIT.match(block):
-            kind = "front matter" if place < edge else "back matter"
-        elif place < edge and not kept and len(block.split()) <= HEAD_WORDS and _is_title(block):
-            kind = "front matter"
-        else:
-            listing = False
-        if kind:
-            removed[kind] += 1
-        else:
-            kept.append(block)
-    return kept
+def _unmarked(block: str, signs: Sequence[str], notes: Container[str], removed: Counter[str]) -> str:
+    """`block` without marks of italics and footnotes; one that may be the author's goes only if it is in `notes`."""
 
+    def without(mark: re.Match[str]) -> str:
+        if mark["own"] and mark["own"].strip() not in notes:
+            return mark.group()
+        removed["footnote mark"] += 1
+        return ""
 
-def _is_matter(blocks: Sequence[str], place: int) -> bool:
-    """Whether what follows a head of notes or the like is no chapter: little text, or for the most part entries."""
-    after = blocks[place + 1 :]
-    if sum(map(len, after)) <= EDGE * sum(map(len, blocks)):
-        return True
-    entries = sum(
-        not ENDED.search(block) or bool(FOOTNOTE.match(block) or NUMBERED.match(block) or CREDIT.match(block))
-        for block in after
-    )
-    return 2 * entries >= len(after)
-
-
-def _is_contents(block: str) -> bool:
-    """Whether `block` is a list of contents on one line."""
-    return block[:8].lower() == "contents" and (block[:8].isupper() or ENTRY.match(block[8:].lstrip(" .:")) is not None)
-
-
-def _is_title(block: str) -> bool:
-    """Whether a line before the text is a title or names the author, rather than to be read with it."""
-    return bool(BYLINE.fullmatch(block)) or not ENDED.search(block)
-
-
-def _unmarked(block: str, removed: Counter[str]) -> str:
-    """`block` without marks of footnotes and of italics."""
-    if any(mark in block for mark in MARKS):
-        block, count = MARK.subn("", EMPHASIS.sub(r"\1", block))
-        removed["footnote mark"] += count
+    if any(sign in block for sign in signs):
+        block = MARK.sub(without, EMPHASIS.sub(r"\1", block))
     return ITALIC.sub(r"\1", block).strip() if "_" in block else block
 
 

@@ -9,14 +9,24 @@ Span = tuple[int, int]  # first character, and the one after the last
 WORD = re.compile(r"[^\W\d_]+(?:[’'][^\W\d_]+)*")
 # Where a sentence may end: its marks, what closes after them, and white space before something that can open one.
 END = re.compile(r"(?:[.!?…]+[”’\"')\]]*|[。！？]+[」』”]*)(?:\s+(?=[“‘\"'(\[—–-]*[^\W_])|(?<=[。！？」』]))")
+# What is in `last` may end a sentence as well: he came from the U.S. He left.
 ABBREVIATION = re.compile(
     r"(?:^|[^\w.])(?:[A-Z]|Mr|Mrs|Ms|Messrs|Mme|Mlle|Dr|Prof|Rev|Hon|Capt|Col|Gen|Lieut|Lt|Sgt|Sergt|Maj|St|Sr|Jr|Esq|"
-    r"Gov|Sen|Supt|Insp|Vol|Fig|Ch|pp|p|cf|viz|vs|i\.e|e\.g|etc)\.$"
+    r"Gov|Sen|Supt|Insp|Adm|Brig|Cmdr|Cpl|Pvt|Pres|Msgr|Rt|Mt|Ft|Vol|Fig|Ch|pp|p|cf|viz|vs|i\.e|e\.g|etc|"
+    r"(?P<last>(?!O\.K)(?:[A-Z]\.)+[A-Z]|Ph\.D|LL\.D|Co|Inc|Ltd|Bros))\.$"
+)
+# Words whose capital after such an abbreviation can only be that of a sentence.
+BEGINNING = re.compile(
+    r"(?:He|She|It|We|They|You|The|This|That|These|Those|There|Then|His|Her|Its|My|Our|Their|Your|But|And|Or|Nor|Yet|"
+    r"So|In|On|At|As|For|From|To|With|By|After|Before|When|Where|While|If|Though|Although|Once|Now|What|Why|How|Who|"
+    r"Nobody|Nothing|Some|Every|Each|All|One|An|A(?!\.))\b"
 )
 SELF = re.compile(r"(?<![a-z])(?:said|cried|asked|was|am|than|as|did|do|had|have|could|nor|but|not) I\.$")  # no initial
 INITIAL = re.compile(r"[A-Z]\.")  # it was I. M. Pei
 BREAK = re.compile(r"\n\s*\n")  # an abbreviation that ends a paragraph ends its sentence
-NUMBER, DIGIT = re.compile(r"(?:^|[^\w.])Nos?\.$"), re.compile(r"\d")  # No. 5, but not: No. No.
+# No. 5 and Jan. 5, but not: No. No.
+NUMBER = re.compile(r"(?:^|[^\w.])(?:Nos?|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$")
+DIGIT = re.compile(r"\d")
 HOUR, PRONOUN = re.compile(r"\b[ap]\.m\.$"), re.compile(r"I\b")  # at 5 a.m. I rose: its capital opens nothing
 OPENERS = "“‘\"'([—–-"
 # Speech between quotes. One that stays open goes to the end of its paragraph, as speech of several paragraphs does.
@@ -75,11 +85,15 @@ def _sentence_spans(text: str) -> Iterator[Span]:
         if match.group().rstrip() == "." and not BREAK.search(match.group()):
             # no more than the longest abbreviation: a sentence that never ends would be read again for each mark
             marks = text[max(start, match.start() - 9) : match.start() + 1]
-            is_self = SELF.search(marks) and not INITIAL.match(text, after)
-            if (ABBREVIATION.search(marks) and not is_self) or any(
-                pattern.search(marks) and following.match(text, after)
-                for pattern, following in ((HOUR, PRONOUN), (NUMBER, DIGIT))
-            ):
+            short = ABBREVIATION.search(marks)
+            if short and short["last"]:
+                is_end = BEGINNING.match(text, opened) is not None
+            elif short:
+                is_end = SELF.search(marks) is not None and not INITIAL.match(text, after)
+            else:  # what follows is looked at first: that is quick, and seldom so
+                is_hour = PRONOUN.match(text, after) and HOUR.search(marks)
+                is_end = not is_hour and not (DIGIT.match(text, after) and NUMBER.search(marks))
+            if not is_end:
                 continue
         end = match.start() + len(match.group().rstrip())
         if text[start:end].strip():

@@ -12,11 +12,10 @@ from stages.params import load
 from stages.prose.curate import CurateParams, curate
 from stages.prose.prepare import PrepareParams, prepare
 from stages.prose.rewrite import RewriteParams, rewrite
-from stages.prose.splits import shared_grams
+from stages.prose.splits import SPLITS, shared_grams
 from tests.conftest import ROOT
 
 PARAMS = ROOT / "params.yaml"
-SPLITS = ("train", "valid", "test")
 TOLD = ["as_written", "third"]  # the others double the time, and third person is what leaves most to go wrong
 NARRATOR = re.compile(r"(?<![\w’'-])(?:I|[Mm]e|[Mm]y|[Mm]yself|I[’'](?:m|ve|ll|d))(?![\w’'-])")
 SPOKEN = re.compile(r"[“\"][^“”\"]*(?:[”\"]|$)|(?<!\w)[‘'][^‘]*?[’'](?!\w)", re.MULTILINE)

@@ -1,10 +1,13 @@
+import re
+import textwrap
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.prose.clean import Unreadable, cleaned, decoded, is_head, parts
+from stages.prose.clean import Unreadable, cleaned, decoded, parts
+from stages.prose.furniture import is_head
 from stages.prose.text import sentences, words
 
 FIRST = "I kept the light for eleven winters, and in all that time no ship was lost upon the reef."
@@ -59,6 +62,16 @@ def test_a_word_that_a_line_end_cuts_at_its_hyphen_or_dash_gets_no_space() -> No
 def test_lines_too_long_to_be_wrapped_are_paragraphs() -> None:
     long = " ".join([FIRST, SECOND])
     assert paragraphs(f"{long}\n“Yes,” said he.\n{long}") == [long, "“Yes,” said he.", long]
+
+
+@pytest.mark.parametrize("columns", [130, 200])
+def test_a_text_may_be_hard_wrapped_at_any_width(columns: int) -> None:
+    long = " ".join([FIRST, SECOND] * 4)
+    wrapped = textwrap.fill(long, columns, break_on_hyphens=False)
+    assert len(wrapped.split("\n")[0]) > 120
+    assert paragraphs(f"{wrapped}\n\n{SECOND}\n\nCHAPTER I\n{wrapped}") == [long, SECOND, long]
+    assert paragraphs(f"{long}\n{long}\n{long}") == [long, long, long]
+    assert paragraphs(f"{long}\n“No more of that,\n{long}") == [long, "“No more of that,", long]
 
 
 def test_an_indented_line_after_the_end_of_a_sentence_begins_a_paragraph() -> None:
@@ -128,6 +141,44 @@ def test_what_comes_after_a_colophon_or_a_head_of_notes_is_back_matter() -> None
     assert paragraphs(f"{body}\n\nTRANSCRIBER’S NOTES\n\nObvious errors were corrected.") == [FIRST, SECOND] * 4
 
 
+@pytest.mark.parametrize(
+    "opening",
+    ["Copyright © 1921 by A. Keeper. All rights reserved.", "No part of this publication may be reproduced.",
+     "No part of this book may be copied.", "This is a work of fiction.", "This novel is a work of fiction.",
+     "Names, characters and places are made up.", "All rights reserved."],
+)  # fmt: skip
+def test_a_long_page_of_rights_is_no_text(opening: str) -> None:
+    body = [f"{FIRST} {number} ships." for number in range(40)]
+    credit = " ".join([opening, *["It is sold without any warranty, and so on and so forth."] * 9])  # over 60 words
+    assert paragraphs("\n\n".join([credit, *body])) == body
+    assert paragraphs("\n\n".join([*body, credit])) == body
+    assert paragraphs("\n\n".join([*body[:20], credit, *body[20:]])) == [*body[:20], credit, *body[20:]]
+
+
+@pytest.mark.parametrize("head", ["PREFACE", "Introduction", "EDITOR’S INTRODUCTION", "Editor's Preface", "FOREWORD"])
+def test_a_preface_goes_if_it_names_an_editor_or_edition(head: str) -> None:
+    chapters = f"CHAPTER I\n\n{FIRST}\n\nCHAPTER II\n\n{SECOND}"
+    for name in ("the editor", "a new edition"):
+        edited = f"{head}\n\n{SECOND}\n\n12 {head}\n\n{FIRST}\n\nxii {head}\n\nSo much for {name} of this book."
+        assert paragraphs(f"THE LIGHT\n\n{edited}\n\n{chapters}") == [FIRST, SECOND]
+    own = "I wrote this at the reef."
+    numbered = f"I. {head}\n\nThe editor came.\n\nII. The Reef\n\n{FIRST}"
+    assert paragraphs(numbered) == ["The editor came.", FIRST]
+    assert paragraphs(f"{head}\n\n{own}\n\n{chapters}") == [own, FIRST, SECOND]
+    # where no chapter comes after it, and after a chapter
+    edited = f"{head}\n\nSo much for the editor."
+    assert paragraphs(edited) == ["So much for the editor."]
+    assert paragraphs(f"{chapters}\n\n{edited}\n\nCHAPTER III\n\n{FIRST}")[2] == "So much for the editor."
+
+
+@pytest.mark.parametrize("head", ["ACKNOWLEDGMENTS", "Acknowledgements", "ACKNOWLEDGEMENT"])
+def test_acknowledgements_at_the_end_are_back_matter(head: str) -> None:
+    body = [f"{FIRST} {number} ships." for number in range(20)]
+    thanks = "I thank the harbour board and my wife."
+    assert paragraphs("\n\n".join([*body, head, thanks])) == body
+    assert paragraphs("\n\n".join([head, thanks, *body])) == [thanks, *body]
+
+
 def test_the_first_words_of_a_story_are_no_front_matter() -> None:
     spoken = "“Hush,” said he."
     assert paragraphs(f"{spoken}\n\n{FIRST}") == [spoken, FIRST]
@@ -158,6 +209,34 @@ def test_a_page_number_is_left_out_and_the_sentence_it_cut_is_whole_again(page: 
     assert paragraphs(f"I kept the light for eleven winters,\n\n{page}\n\n{FIRST[37:]}\n\n{SECOND}") == [FIRST, SECOND]
 
 
+@pytest.mark.parametrize(
+    "between",
+    ["THE WORK 23", "23\n\nTHE WORK", "\f", "23\n\n\fTHE WORK", "* * *", "[1] See the log.", "* See the log.",
+     "23\n\n1. See the log of that year.\n\n\f", "[Illustration: A lamp]", "   [Footnote 1: A lamp\n\nin the night]   ",
+     "[^1]: See the log.\n\n    And the map."],
+)  # fmt: skip
+def test_a_paragraph_that_something_on_the_page_cut_in_two_is_whole_again(between: str) -> None:
+    first, rest = "I kept the light[1] for eleven winters,", FIRST[37:]
+    assert paragraphs(f"{SECOND}\n\n{first}\n\n{between}\n\n{rest}\n\n{SECOND}") == [SECOND, FIRST, SECOND]
+    whole = f"“{FIRST}”[1]"
+    assert paragraphs(f"{SECOND}\n\n{whole}\n\n{between}\n\n{rest}\n\n{SECOND}")[2] == rest  # after a whole sentence
+    capital = rest.capitalize()
+    assert paragraphs(f"{SECOND}\n\n{first}\n\n{between}\n\n{capital}\n\n{SECOND}")[2] == capital
+
+
+def test_the_halves_of_a_paragraph_meet_whatever_their_lines() -> None:
+    assert paragraphs("I kept the half-\n12\n\n\fTHE LIGHT\nopen door\n\n13\n\nfor years.") == [
+        "I kept the half-open door for years."
+    ]
+    assert paragraphs("I kept the light\n[Illustration]\nfor years.") == ["I kept the light for years."]
+    assert paragraphs("I kept the light,\n\nTHE END\n\n12\n\nfor years.") == ["I kept the light,", "for years."]
+    assert paragraphs(f"{FIRST}\n\nCHAPTER II\n\nthe sea is old.") == [FIRST, "the sea is old."]
+
+
+def test_a_paragraph_in_a_hundred_thousand_pieces_is_joined_in_one_go() -> None:
+    assert len(cleaned("the sea is old and\n\n\f12\n\n" * 100_000, 10**9).paragraphs) == 1  # quadratic, it took minutes
+
+
 def test_page_numbers_between_the_lines_of_a_paragraph_are_left_out() -> None:
     assert paragraphs(f"I kept the light for eleven winters,\n  12\n{FIRST[37:]}") == [FIRST]
     assert paragraphs("I kept the {p. 12} light, and the [Pg 13]lamp.") == ["I kept the light, and the lamp."]
@@ -180,10 +259,56 @@ def test_footnotes_are_left_out(note: str) -> None:
 def test_the_marks_of_footnotes_are_left_out() -> None:
     assert paragraphs(
         "The reef[1] is old.[12] The sea* is cold† and the lamp¹ is lit.² The tide[a] turns [2].{*3}"
+        "\n\n* A cold one.\n\n[a] At noon."
     ) == ["The reef is old. The sea is cold and the lamp is lit. The tide turns."]
     assert paragraphs("He wrote x² and 45 m² [here a howl burst forth] of it.") == [
         "He wrote x² and 45 m² [here a howl burst forth] of it."
     ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["He swore that [I] had lied, and [a] servant saw it.", "[A]nd so the light[s] went out.",
+     "[a] servant saw it; the d*** fool ran.", "The Marquis de L*** came to me in 18** with M. de É*, and left."],
+)  # fmt: skip
+def test_what_looks_like_a_mark_but_marks_no_footnote_stays(text: str) -> None:
+    assert paragraphs(text) == [text]
+    note = "** The map is lost.\n\n[B] So is the log."
+    assert paragraphs(f"{text}\n\nThe sea** is[B] old**, and cold.\n\n{note}") == [text, "The sea is old, and cold."]
+
+
+@pytest.mark.parametrize(
+    ("text", "note"),
+    [("The sea* is old**, and cold.", "* The reef.\n** The map."),
+     ("The sea[A] is old[B].", "[Footnote A: So]\n\n[B] So.")],
+)  # fmt: skip
+def test_marks_go_with_each_of_their_footnotes(text: str, note: str) -> None:
+    assert paragraphs(f"{text}\n\n{note}") == [re.sub(r"\*+|\[.\]", "", text)]
+
+
+@pytest.mark.parametrize("mark", ["[^1]", "[^map]", "^[1]", "^1", " [^1]"])
+def test_the_marks_of_footnotes_in_markdown_are_left_out(mark: str) -> None:
+    assert paragraphs(f"I counted my steps.{mark} “So did I.”{mark} The lamp{mark} was lit.") == [
+        "I counted my steps. “So did I.” The lamp was lit."
+    ]
+    note = f"{mark.strip()}: A note of the keeper’s.\n\n    It has a second paragraph\n    of two lines."
+    assert paragraphs(f"{FIRST}{mark}\n\n{note}\n\n{SECOND}") == [FIRST, SECOND]
+    assert paragraphs("The x^2 of 10^6 is lost.") == ["The x^2 of 10^6 is lost."]
+
+
+@pytest.mark.parametrize("mark", ["[1]", "¹", "[^1]", "^1", "{1}"])
+def test_a_numbered_block_is_a_footnote_if_a_mark_before_it_has_its_number(mark: str) -> None:
+    note = "1. See the log of that year; it is lost."
+    more = "   So is the map."
+    assert paragraphs(f"{FIRST}{mark}\n\n{note}\n\n{more}\n\n{SECOND}") == [FIRST, SECOND]
+    assert paragraphs(f"{FIRST}{mark}\n\n{note}\n{more}\n\n{SECOND}") == [FIRST, SECOND]
+    # no mark, the mark of another, one after it, and one whose note was there
+    for text in (FIRST, f"{FIRST}[2]", f"{FIRST}{mark}\n\n[1] A note.", f"{FIRST}[1]\n\n[Footnote 1: A note]"):
+        assert paragraphs(f"{text}\n\n{note}\n\n{SECOND}{mark}") == [FIRST, note, SECOND]
+
+
+def test_an_indented_paragraph_after_a_footnote_stays_where_all_are_indented() -> None:
+    assert paragraphs(f"{SECOND}\n\n   {FIRST}[1]\n\n[1] A note.\n\n   {SECOND}") == [SECOND, FIRST, SECOND]
 
 
 @pytest.mark.parametrize(

@@ -262,6 +262,7 @@ def test_chunks_are_as_long_as_asked_and_never_of_two_works(made: Chain) -> None
 # test_infer.test_rows_of_the_dataset_mustnt_be_recited,
 # test_evaluate.test_a_copied_target_has_the_copy_rate_1_and_a_run_of_all_its_words.
 
+
 def test_the_checkpoint_of_a_style_is_not_chosen_by_its_loss() -> None:
     """Evaluation loss picked the wrong one."""
     adapters = (ROOT / "recipes" / "prose-qwen2.5-14b", ROOT / "params.yaml")

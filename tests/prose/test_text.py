@@ -59,6 +59,28 @@ def test_abbreviations_and_initials_end_no_sentence() -> None:
     assert sentences(text) == ["Mr. A. B. Hale came at noon, i.e. late.", "He met Dr. West.", "Nobody spoke."]
 
 
+@pytest.mark.parametrize(
+    "sentence",
+    ["The U.S. Army came with H.P. Lovecraft at its head.", "J.R.R. Tolkien went to Washington, D.C. Monday last.",
+     "In 300 A.D. Rome stood.", "Ruth Hale, Ph.D. Princeton, rose.", "On Jan. 5 and Sept. 12 it snowed.",
+     "Mt. Hood and Ft. Henry are far.", "Hale & Co. Limited and Dean Inc. Boston met.", "Adm. Byrd saw Cpl. Hale.",
+     "A.B.C.D.E.F. Hale wrote."],
+)  # fmt: skip
+def test_dotted_initials_months_and_titles_end_no_sentence(sentence: str) -> None:
+    assert sentences(f"{sentence} Nobody spoke.") == [sentence, "Nobody spoke."]
+
+
+@pytest.mark.parametrize("word", ["He", "She", "It", "The", "We", "They", "But", "And", "In", "“They"])
+@pytest.mark.parametrize("end", ["the U.S.", "Washington, D.C.", "Hale & Co.", "a Ph.D."])
+def test_a_word_that_needs_no_capital_begins_a_sentence_after_initials(end: str, word: str) -> None:
+    assert sentences(f"I came to {end} {word} stayed.") == [f"I came to {end}", f"{word} stayed."]
+
+
+def test_a_month_without_a_day_and_o_k_may_end_a_sentence() -> None:
+    assert sentences("It was Jan. Rain fell.") == ["It was Jan.", "Rain fell."]
+    assert sentences("It was O.K. Rain fell.") == ["It was O.K.", "Rain fell."]
+
+
 def test_an_ellipsis_before_a_small_letter_ends_no_sentence() -> None:
     assert sentences("I saw … nothing. And then… Nothing.") == ["I saw … nothing.", "And then…", "Nothing."]
 
