@@ -4,6 +4,7 @@ What the author wrote stays as it is: dashes, curly quotes and accents are part 
 """
 
 import re
+import string
 import unicodedata
 from collections import Counter
 from collections.abc import Container, Iterator, Sequence
@@ -19,6 +20,7 @@ LINE_ENDS = "\u2028\u2029\u0085"
 PARAGRAPH_END = re.compile(r"\n(?:[^\S\n]*\n)+")  # what comes next keeps its indent
 UNINDENTED = re.compile(r"^\S", re.M)
 SENTENCE_END = re.compile(r"[.!?…。！？][”’\"')\]」』_]*(?: ?\^?\[\^?[\w*†‡]+\]|\{\*?\d+\}|\^\d+|[*†‡¹²³⁰⁴-⁹]+)?$")
+LETTERS = string.ascii_letters.encode()
 OPENERS = "“‘\"'([—–"
 SPACES = (
     "\t\v\x1c\x1d\x1e\x1f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u202f\u205f\u3000"
@@ -266,7 +268,9 @@ def parts(paragraph: str, max_words: int) -> list[str]:
     A sentence that is longer is cut after a comma or the like, else between words. The parts joined with spaces are the
     paragraph.
     """
-    if len(paragraph) <= 2 * max_words or len(WORD.findall(paragraph)) <= max_words:
+    # between two words there is a byte that is no letter of ASCII: that many are soon counted
+    most = len(paragraph.encode().translate(None, LETTERS)) + 1 if len(paragraph) > 2 * max_words else 0
+    if most <= max_words or len(WORD.findall(paragraph)) <= max_words:
         return [paragraph]
     atoms = [atom for start, end in sentence_spans(paragraph) for atom in _atoms(paragraph[start:end], max_words)]
     sizes = [0]
