@@ -9,13 +9,12 @@ from itertools import groupby
 from typing import Literal
 
 from stages.prose.notes import HIGH
-from stages.prose.text import Span, words
+from stages.prose.text import Span, is_wrapped, words
 
 Kept = Literal["code", "separator", "heading", "footnote", "list", "quote", "verse", "script", "short"]
 
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 WRAPPED = 120  # characters; a line of more is a paragraph, unless the lines around it break where it does
-LONGEST_WORD = 30  # characters, for which a line may have had no room
 HEADING = 12  # words at most, of a line that no mark ends
 VERSE = 60  # characters at most, of each line
 FENCE = re.compile(r"[ ]{0,3}(```|~~~)")
@@ -99,23 +98,18 @@ def _unfenced(lines: Sequence[str]) -> Iterator[list[str]]:
 
 def _is_link(line: str) -> bool:
     """Whether a line is one long word, which says nothing of how wide the lines around it are."""
-    return len(line.strip()) > WRAPPED and len(line.split()) == 1
+    return _width(line) > WRAPPED and len(line.split()) == 1
 
 
 def _paragraphs(lines: list[str]) -> Iterator[list[str]]:
-    """Neighbouring lines as one paragraph that was wrapped, or each as one.
-
-    Lines too long for a page are wrapped nonetheless, by a wide editor, if most end within a sentence, where the next
-    word had no room.
-    """
-    widths = [len(line.strip()) for line in lines]
-    if not widths or max(widths) <= WRAPPED:
-        yield from [lines] if lines else []
+    """Neighbouring lines as one paragraph that was wrapped, or each as one."""
+    if not lines:
         return
-    full = sum(
-        width > max(widths) - LONGEST_WORD and not END.search(line.strip()) for width, line in zip(widths, lines[:-1])
-    )
-    yield from [lines] if len(lines) > 1 and 2 * full >= len(lines) - 1 else ([line] for line in lines)
+    yield from [lines] if max(map(_width, lines)) <= WRAPPED or is_wrapped(lines) else ([line] for line in lines)
+
+
+def _width(line: str) -> int:
+    return len(line.strip())
 
 
 def _kept(text: str, lines: Sequence[str], min_words: int) -> Kept | None:

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 
 from stages.prose.furniture import APPENDIX, GAP, WRAP, is_page_number, kind_of, note_mark, numbers
 from stages.prose.matter import BYLINE, CONTENTS, ENDED, Blocks, without_matter
-from stages.prose.text import WORD, sentence_spans
+from stages.prose.text import SENTENCE_END, WORD, is_wrapped, sentence_spans
 
-RAGGED = 30  # characters by which a hard-wrapped line may be shorter than the longest: a long word and its hyphen
 INVISIBLE = "\u00ad\u200a\u200b\u200c\u200d\u2060\ufeff"  # soft hyphens, joiners, spaces without width
 LINE_ENDS = "\u2028\u2029\u0085"
 PARAGRAPH_END = re.compile(r"\n(?:[^\S\n]*\n)+")  # what comes next keeps its indent
 UNINDENTED = re.compile(r"^\S", re.M)
-SENTENCE_END = re.compile(r"[.!?…。！？][”’\"')\]」』_]*(?: ?\^?\[\^?[\w*†‡]+\]|\{\*?\d+\}|\^\d+|[*†‡¹²³⁰⁴-⁹]+)?$")
 LETTERS = string.ascii_letters.encode()
 OPENERS = "“‘\"'([—–"
 SPACES = (
@@ -213,7 +211,7 @@ def _lines(raw: str, removed: Counter[str]) -> Iterator[str]:
         last -= 1
     pages = lines[last:]
     lines = lines[first:last]
-    whole = any(len(line) > WRAP for line in lines) and not _is_wrapped(lines)
+    whole = any(len(line) > WRAP for line in lines) and not is_wrapped(lines)
     group: list[str] = []
     for line in lines:
         indented = line[:2] == "  "
@@ -228,13 +226,6 @@ def _lines(raw: str, removed: Counter[str]) -> Iterator[str]:
     if group:
         yield _joined(group)
     yield from map(str.strip, pages)
-
-
-def _is_wrapped(lines: Sequence[str]) -> bool:
-    """Whether most of `lines` end where the page does, within a sentence; the last one may end anywhere."""
-    least = max(map(len, lines)) - RAGGED
-    full = sum(len(line) >= least and not SENTENCE_END.search(line.rstrip()[-WRAP:]) for line in lines[:-1])
-    return 2 * full > len(lines) - 1
 
 
 def _joined(lines: Sequence[str]) -> str:

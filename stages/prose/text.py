@@ -1,7 +1,7 @@
 """Words, sentences and speech in English prose, as spans of the text: nothing is normalised, nothing is lost."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 Span = tuple[int, int]  # first character, and the one after the last
 
@@ -28,6 +28,9 @@ BREAK = re.compile(r"\n\s*\n")  # an abbreviation that ends a paragraph ends its
 NUMBER = re.compile(r"(?:^|[^\w.])(?:Nos?|Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.$")
 DIGIT = re.compile(r"\d")
 HOUR, PRONOUN = re.compile(r"\b[ap]\.m\.$"), re.compile(r"I\b")  # at 5 a.m. I rose: its capital opens nothing
+# At the end of a line or paragraph, before the marks of footnotes there may be.
+SENTENCE_END = re.compile(r"[.!?…。！？][”’\"')\]」』_]*(?: ?\^?\[\^?[\w*†‡]+\]|\{\*?\d+\}|\^\d+|[*†‡¹²³⁰⁴-⁹]+)?$")
+RAGGED = 30  # characters by which a hard-wrapped line may be shorter than the longest: a long word and its hyphen
 OPENERS = "“‘\"'([—–-"
 # Speech between quotes. One that stays open goes to the end of its paragraph, as speech of several paragraphs does.
 OPEN = re.compile(r"[“«\"‘'](?:(?<=[“«])|(?<!\w.)(?=[\w“—…‘’'«])|(?<=\")(?<!\w.))")
@@ -215,3 +218,14 @@ def _end(text: str, start: int) -> tuple[int, bool] | None:
 def _is_shortened(text: str, place: int) -> bool:
     """Whether the word before `place` may end in an apostrophe."""
     return SHORTENED.search(text, max(place - 4, 0), place) is not None
+
+
+def is_wrapped(lines: Sequence[str]) -> bool:
+    """Whether most of `lines` end where the page does, within a sentence; the last one may end anywhere.
+
+    A line longer than any page is wide is a paragraph of its own, unless they do.
+    """
+    bare = [line.strip() for line in lines]
+    least = max(map(len, bare)) - RAGGED
+    full = sum(len(line) >= least and not SENTENCE_END.search(line[-60:]) for line in bare[:-1])
+    return 2 * full > len(lines) - 1
