@@ -96,12 +96,6 @@ def curate(raw: Path, curated: Path, params: CurateParams) -> dict[str, object]:
     _split(paragraphs, reads, params)
     _drop_shared(paragraphs, params)
     available = budget.tokens(sum(one.words for one in _of(paragraphs, "train")), params.budget)
-    if available < params.budget.tokens:
-        print(
-            f"curate: {available} tokens to train on, all that author {params.author} has; the budget is "
-            f"{params.budget.tokens}",
-            file=sys.stderr,
-        )
     _keep_to_budget(_of(paragraphs, "train"), params.budget)
 
     kept = [one for one in paragraphs if not one.reason]
@@ -111,11 +105,27 @@ def curate(raw: Path, curated: Path, params: CurateParams) -> dict[str, object]:
     reasons = Counter(one.reason for one in paragraphs if one.reason)
     of = {place: [one for one in kept if one.split == place] for place in PLACES}
     held = {place: sum(one.words for one in of[place]) for place in PLACES}
+    works = {place: len({id(one.read) for one in of[place]}) for place in PLACES}
+    skipped = [read for read in reads if read.reason]
+    if available < params.budget.tokens:
+        print(
+            f"curate: {params.author}: {works['train']} works to train on, {works['valid']} to validate, "
+            f"{works['test']} to test; {available} tokens to train on, which is all there is: the budget is "
+            f"{params.budget.tokens}",
+            file=sys.stderr,
+        )
+    if skipped or ignored:
+        which = ", ".join(f"{read.file.path.name}: {read.reason}" for read in skipped[:3])
+        print(
+            f"curate: {len(skipped)} files can't be read{f' ({which})' if which else ''}, {ignored} are no works "
+            f"({SUFFIX}); see {curated / 'works.csv'}",
+            file=sys.stderr,
+        )
     return {
         "files_read": len(files),
         "files_ignored": ignored,
         "files_skipped": _sorted(Counter(read.reason for read in reads if read.reason)),
-        "works": {place: len({id(one.read) for one in of[place]}) for place in PLACES},
+        "works": works,
         "removed": _sorted(sum((Counter(read.work.removed) for read in reads), Counter())),
         "paragraphs_read": len(paragraphs),
         "paragraphs_kept": len(kept),
