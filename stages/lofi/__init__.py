@@ -1,0 +1,1 @@
+"""Recordings to a data set for a music model."""

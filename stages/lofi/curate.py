@@ -1,0 +1,236 @@
+"""Bring every recording to one form, and say of each what it is: 48 kHz stereo, one peak, one codec, or a reason.
+
+Files that sound the same are told of in the manifest and form a group, which later lies on one side of the split; they
+are not refused. The results of single files are kept in the store, by what the file holds: what is there already is
+not decoded again.
+"""
+
+import csv
+import json
+import os
+import re
+import stat
+import tempfile
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+from pydantic import Field
+
+from stages.files import replacing_folder, sha256, sha256_file, write_bytes, write_csv
+from stages.lofi import media
+from stages.lofi.fingerprint import Index, Match
+from stages.lofi.track import STATUSES, Status, Track, TrackParams, examined
+from stages.params import Params
+from stages.run import StageError, run
+from stages.store import code_digest, digest, get, put
+from stages.workers import map_items
+
+KIND = "tracks"
+BESIDE = (".csv", ".txt", ".md", ".jpg", ".jpeg", ".png", ".json", ".yaml", ".dvc", ".gitignore")  # no recordings
+NAME_CHARACTERS = 48  # of a name that is made of a file's, before its hash
+COLUMNS = (
+    *("file", "status", "detail", "name", "group", "same_as", "similarity", "warnings", "sha256", "result_sha256"),
+    *("seconds", "rate_hz", "channels", "codec", "decode_errors", "clipping", "silence", "source_peak_dbfs", "gain_db"),
+    *("peak_dbfs", "samples", "loudness_lufs", "true_peak_dbtp", "bandwidth_hz", "crest_db", "quality"),
+    *("taken_clipping", "taken_bandwidth", "taken_silence", "taken_crest", "taken_channels", "taken_level"),
+    *("taken_errors", "taken_dc"),
+)
+
+
+class CurateParams(Params):
+    """What a track must be, what it becomes, and what counts as the same recording."""
+
+    track: TrackParams
+    same: float = Field(gt=0.5, le=1)  # share of equal bits of two fingerprints
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as it was found."""
+
+    id: str  # path from the folder above, such as "raw/core/rain.flac"
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """What its result is called: letters that every system takes, and a hash of where it lies."""
+        stem = unicodedata.normalize("NFKD", self.path.stem).encode("ascii", "ignore").decode()
+        stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:NAME_CHARACTERS].strip("-")
+        return f"{stem or 'track'}-{sha256(os.fsencode(self.id))[:8]}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a file."""
+
+    file: File
+    track: Track
+    source: str  # SHA-256 of the file; empty if it wasn't read
+    result: str  # of what was made of it
+
+
+def curate(collected: Path, raw: Path, curated: Path, params: CurateParams) -> dict[str, object]:
+    """Write each usable recording below `collected` and `raw` to `curated`, and manifest.csv with a row per file.
+
+    Nothing outside the two folders is read: a link that leads out of them is skipped. Raises StageError without ffmpeg.
+    """
+    media.identity()  # no ffmpeg: said before any work
+    files = found([collected, raw])
+    code = code_digest("stages.lofi.track")
+    with replacing_folder(curated) as folder:
+        one = partial(_result, folder=folder, params=params.track, code=code)
+        results: list[Result] = map_items(one, files, "curate")
+        rows, pairs = _rows(results, params.same)
+        write_csv(folder / "manifest.csv", COLUMNS, rows)
+    return _metrics(results, pairs, params.track)
+
+
+def found(folders: Sequence[Path]) -> list[File]:
+    """All files below `folders`, in the order of their ids; hidden ones and what only goes with recordings left out."""
+    files = []
+    for folder in folders:
+        for parent, names, members in os.walk(folder):
+            names[:] = sorted(name for name in names if not name.startswith("."))
+            for name in members:
+                path = Path(parent, name)
+                if not name.startswith(".") and path.suffix.lower() not in BESIDE:
+                    files.append(File(f"{folder.name}/{path.relative_to(folder)}", path))
+    return sorted(files, key=lambda file: os.fsencode(file.id))
+
+
+def _result(file: File, folder: Path, params: TrackParams, code: str) -> Result:
+    """What becomes of `file`: from the store, or made and kept there."""
+    out = folder / f"{file.name}{'.mp3' if params.kbit else '.flac'}"
+    refused = _outside(file)
+    if refused:
+        return Result(file, Track("skipped", refused), "", "")
+    source = sha256_file(file.path)
+    key = digest(source, params.model_dump(), code, media.identity())
+    kept = get(KIND, key)
+    if kept is not None:
+        about, _, data = kept.partition(b"\n")
+        track = Track(**json.loads(about))
+        if track.status == "ok":
+            write_bytes(out, data)
+        return Result(file, track, source, sha256(data) if data else "")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
+        made = Path(scratch, "result")
+        track = examined(file.path, made, params)
+        data = made.read_bytes() if track.status == "ok" else b""
+    put(KIND, key, json.dumps(asdict(track)).encode() + b"\n" + data)
+    if data:
+        write_bytes(out, data)
+    return Result(file, track, source, sha256(data) if data else "")
+
+
+def _outside(file: File) -> str:
+    """Why a file isn't read: it is none, or a link that leads elsewhere; else nothing."""
+    try:
+        kind = file.path.stat()
+    except OSError as error:
+        return f"can't be opened: {error.strerror}"
+    if not stat.S_ISREG(kind.st_mode):
+        return "no regular file"
+    root = file.path
+    for _ in Path(file.id).parts[1:]:
+        root = root.parent
+    if file.path.is_symlink() and not file.path.resolve().is_relative_to(root.resolve()):
+        return "a link that leads out of the folder"
+    if not os.access(file.path, os.R_OK):
+        return "can't be opened: no permission"
+    return ""
+
+
+def _rows(results: Sequence[Result], same: float) -> tuple[list[list[object]], int]:
+    """A row of the manifest for each file, and how many files sound like another one."""
+    usable = [result for result in results if result.track.status == "ok"]
+    index = Index.of([np.array(result.track.print, np.uint32) for result in usable])
+    matches = [index.matches(one, same, besides=place) for place, one in enumerate(index.prints)]
+    groups = _groups(matches)
+    place_of = {result.file.id: place for place, result in enumerate(usable)}
+    rows: list[list[object]] = []
+    for result in results:
+        track, place = result.track, place_of.get(result.file.id)
+        row: dict[str, object] = {
+            "file": result.file.id.encode("unicode_escape").decode() if "\n" in result.file.id else result.file.id,
+            "status": track.status,
+            "detail": track.detail,
+            "sha256": result.source,
+            "result_sha256": result.result,
+            "warnings": " ".join(track.warnings),
+            **track.measures,
+        }
+        if place is not None:
+            row |= {"name": result.file.name, "group": usable[groups[place]].file.name}
+            if matches[place]:
+                row |= {
+                    "same_as": usable[matches[place][0].track].file.id,
+                    "similarity": round(matches[place][0].similarity, 4),
+                    "warnings": " ".join([*track.warnings, "duplicate"]),
+                }
+        rows.append([row.get(column, "") for column in COLUMNS])
+    return rows, sum(map(bool, matches))
+
+
+def _groups(matches: Sequence[Sequence[Match]]) -> list[int]:
+    """For each track the first one that it is the same recording as, through however many others."""
+    first = list(range(len(matches)))
+
+    def root(place: int) -> int:
+        while first[place] != place:
+            first[place] = first[first[place]]
+            place = first[place]
+        return place
+
+    for place, found in enumerate(matches):
+        for match in found:
+            one, other = sorted((root(place), root(match.track)))
+            first[other] = one
+    return [root(place) for place in range(len(matches))]
+
+
+def _metrics(results: Sequence[Result], pairs: int, params: TrackParams) -> dict[str, object]:
+    usable = [result.track.measures for result in results if result.track.status == "ok"]
+    counts: Counter[Status] = Counter(result.track.status for result in results)
+    return {
+        "files_read": len(results),
+        "files_ok": counts["ok"],
+        **{status: counts[status] for status in STATUSES if status != "ok"},
+        "peak_error_db_max": _round(
+            max((abs(float(one["peak_dbfs"]) - params.peak_dbfs) for one in usable), default=0)
+        ),
+        "seconds_audio": _round(sum(float(one["samples"]) for one in usable) / 48_000),
+        "quality_mean": _mean(float(one["quality"]) for one in usable),
+        "loudness_mean_lufs": _mean(float(one["loudness_lufs"]) for one in usable),
+        "duplicates": pairs,
+        "warnings": dict(sorted(Counter(word for one in results for word in one.track.warnings).items())),
+        "ffmpeg": media.identity(),
+    }
+
+
+def _mean(values: Iterable[float]) -> float | None:
+    found = list(values)
+    return _round(fmean(found)) if found else None
+
+
+def _round(value: float) -> float:
+    return round(value, 3)
+
+
+def manifest(curated: Path) -> list[dict[str, str]]:
+    """The rows of manifest.csv. Raises StageError if it isn't there."""
+    path = curated / "manifest.csv"
+    if not path.is_file():
+        raise StageError(f"{path} is not there, expected what lofi_curate writes; run it")
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+if __name__ == "__main__":
+    raise SystemExit(run(curate))

@@ -1,0 +1,278 @@
+"""Sound in and out by ffmpeg: what it reads becomes blocks of samples, and samples an MP3 of the same bytes each time.
+
+Only the file that is named is opened: no playlist, no link to another file, no network. The same file gives the same
+samples on every processor, which takes ffmpeg without its SIMD code: its decoders differ with it in the last bits.
+"""
+
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stages.run import StageError
+
+Samples = NDArray[np.float32]  # shape (samples, channels), full scale is 1
+
+BLOCK = 1 << 16  # samples of a block
+LINES = 200  # of what ffmpeg says, that are kept
+# Demuxers that read one file and nothing that it names. Playlists (hls, dash, concat) and devices aren't among them.
+FORMATS = (
+    "aac ac3 adts aiff amr ape asf au avi caf dsf dts eac3 flac flv g722 gsm matroska mov mp3 mpeg mpegts oga ogg oma "
+    "rm s8 sox spdif tak truehd tta voc w64 wav webm wv xwma"
+).replace(" ", ",")
+SUFFIXES = frozenset(
+    (
+        *(".mp3", ".wav", ".flac", ".m4a", ".ogg", ".oga", ".opus", ".aac", ".aif", ".aiff", ".wma", ".mka", ".webm"),
+        *(".mp4", ".ac3", ".eac3", ".ape", ".wv", ".tta", ".caf", ".au", ".amr", ".w64", ".mp2", ".dsf"),
+    )
+)
+UNSUPPORTED = ("whitelist", "matches no streams", "Decoder not found", "Unknown decoder", "no decoder", "encrypted")
+LOSSY = frozenset(
+    [
+        "aac",
+        "ac3",
+        "amrnb",
+        "amrwb",
+        "atrac1",
+        "atrac3",
+        "atrac3p",
+        "cook",
+        "dts",
+        "eac3",
+        "mp1",
+        "mp2",
+        "mp3",
+        "opus",
+        "vorbis",
+        "wmapro",
+        "wmav1",
+        "wmav2",
+    ]
+)
+# Speakers in the order of a WAV header's mask, and what each gives to left and right (ITU-R BS.775, without the bass).
+SPEAKERS = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
+HALF = 0.5**0.5
+DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
+SIDES = {
+    "FL": (1.0, 0.0),
+    "FR": (0.0, 1.0),
+    "FC": (HALF, HALF),
+    "LFE": (0.0, 0.0),
+    "BC": (0.5, 0.5),
+    **dict.fromkeys(("BL", "SL", "FLC"), (HALF, 0.0)),
+    **dict.fromkeys(("BR", "SR", "FRC"), (0.0, HALF)),
+}
+
+
+class Unreadable(Exception):  # noqa: N818  a normal outcome of reading, not a programming error
+    """A file that gives no sound. `reason` is corrupt or unsupported."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@cache
+def ffmpeg() -> str:
+    """The program: that of the PATH, else the one that imageio-ffmpeg brings. Raises StageError if there is none."""
+    if found := shutil.which("ffmpeg"):
+        return found
+    try:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        return str(get_ffmpeg_exe())
+    except (ImportError, RuntimeError) as error:
+        raise StageError(
+            "ffmpeg is not on the PATH, and the package imageio-ffmpeg brings none here; install ffmpeg (apt install "
+            "ffmpeg, brew install ffmpeg)"
+        ) from error
+
+
+@cache
+def identity() -> str:
+    """The version of ffmpeg: another one encodes to other bytes."""
+    said = subprocess.run([ffmpeg(), "-version"], capture_output=True, text=True, check=True).stdout
+    return said.split(" Copyright")[0].removeprefix("ffmpeg version ").strip()
+
+
+@dataclass
+class Sound:
+    """An open file: its form, and its samples as they come."""
+
+    rate_hz: int
+    channels: int
+    mask: int  # of the speakers, as in a WAV header; 0 if the file doesn't say
+    _pipe: IO[bytes]
+    _said: "_Said"
+    _process: "subprocess.Popen[bytes]"
+    samples: int = field(default=0, init=False)  # that were read so far
+
+    def blocks(self) -> Iterator[Samples]:
+        """All samples in their order. Afterwards `errors` is whole."""
+        frame = 4 * self.channels
+        while data := self._pipe.read(BLOCK * frame):
+            block = np.frombuffer(data[: len(data) // frame * frame], np.float32).reshape(-1, self.channels)
+            self.samples += len(block)
+            yield block
+        self._process.wait()
+        self._said.join()
+
+    @property
+    def errors(self) -> int:
+        """Complaints of the decoder: it goes on after damage, and exits with 0."""
+        return self._said.errors
+
+    @property
+    def codec(self) -> str:
+        """Name of the audio codec, such as mp3, vorbis or pcm_s16le."""
+        return self._said.codec
+
+    @property
+    def complaint(self) -> str:
+        """The last error, in ffmpeg's words; empty if there was none."""
+        return self._said.last
+
+    @property
+    def stated_s(self) -> float | None:
+        """The length that the file's header states, if it does; it may be wrong."""
+        return self._said.stated_s
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether decoding took too long and was ended."""
+        return self._process.returncode is not None and self._process.returncode < 0
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether samples may go beyond full scale, as those of a lossy codec do where the source was clipped."""
+        return self.codec in LOSSY
+
+
+@contextmanager
+def decoding(path: Path, most_s: float, limit_s: float) -> Iterator[Sound]:
+    """The first audio stream of `path`, at most `most_s` seconds of it. ffmpeg is ended after `limit_s`.
+
+    Raises Unreadable if there is none, or nothing of it can be decoded.
+    """
+    command = [
+        *(ffmpeg(), "-hide_banner", "-nostdin", "-v", "level+info", "-cpuflags", "0"),
+        *("-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"),
+        *("-map", "0:a:0", "-t", f"{most_s}", "-c:a", "pcm_f32le", "-f", "wav", "-fflags", "+bitexact", "pipe:1"),
+    ]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout and process.stderr
+        said = _Said(process.stderr)
+        watch = threading.Timer(limit_s, process.kill)
+        watch.start()
+        try:
+            header = _header(process.stdout)
+            if header is None:
+                process.wait()
+                said.join()
+                known = path.suffix.lower() in SUFFIXES and not said.is_unsupported
+                raise Unreadable("corrupt" if known else "unsupported", said.last or "no sound in it")
+            yield Sound(*header, process.stdout, said, process)
+        finally:
+            watch.cancel()
+            process.kill()
+
+
+class _Said(threading.Thread):
+    """What ffmpeg says: read as it comes, so that it never waits; the first lines are kept, errors are counted."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        super().__init__(daemon=True)
+        self.pipe, self.lines, self.errors, self.last = pipe, list[str](), 0, ""
+        self.start()
+
+    def run(self) -> None:
+        for raw in self.pipe:
+            line = raw[:500].decode(errors="replace").strip()
+            if "[error]" in line or "[fatal]" in line:
+                self.errors += 1
+                self.last = line.rpartition("] ")[2]
+            if len(self.lines) < LINES:
+                self.lines.append(line)
+
+    @property
+    def codec(self) -> str:
+        for line in list(self.lines):
+            if "Stream #0" in line and " Audio: " in line:
+                return line.partition(" Audio: ")[2].replace(",", " ").split()[0]
+        return ""
+
+    @property
+    def stated_s(self) -> float | None:
+        found = next(filter(None, map(DURATION.search, list(self.lines))), None)
+        return None if found is None else 3600 * int(found[1]) + 60 * int(found[2]) + float(found[3])
+
+    @property
+    def is_unsupported(self) -> bool:
+        """Whether ffmpeg knows what it is, and it is no sound that we read."""
+        text = "\n".join(self.lines)
+        return any(word in text for word in UNSUPPORTED)
+
+
+def _header(pipe: IO[bytes]) -> tuple[int, int, int] | None:
+    """Rate, channels and mask of the WAV that begins in `pipe`, read up to its first sample; None if there is none."""
+    if len(pipe.read(12)) < 12:
+        return None
+    found = None
+    while len(head := pipe.read(8)) == 8:
+        name, size = struct.unpack("<4sI", head)
+        if name == b"data":
+            return found
+        body = pipe.read(size)
+        if name == b"fmt ":
+            _, channels, rate_hz = struct.unpack_from("<HHI", body)
+            found = rate_hz, channels, struct.unpack_from("<I", body, 20)[0] if len(body) >= 40 else 0
+    return None
+
+
+def sides(channels: int, mask: int) -> Samples:
+    """What each channel gives to left and right, shape (channels, 2). One channel goes to both as it is."""
+    if channels == 1:
+        return np.ones((1, 2), np.float32)
+    names: Sequence[str] = [name for bit, name in enumerate(SPEAKERS) if mask >> bit & 1]
+    if len(names) != channels:  # nobody says where they are: by turns
+        names = ["FL" if place % 2 == 0 else "FR" for place in range(channels)]
+    return np.array([SIDES[name] for name in names], np.float32)
+
+
+def encode(stereo: Samples, rate_hz: int, kbit: int, path: Path) -> None:
+    """Write `stereo`, shape (samples, 2), to `path` as an MP3 of `kbit` kbit/s, or as 24-bit FLAC where that is 0.
+
+    Raises OSError if it can't be written, as on a full disk.
+    """
+    mp3 = ("-c:a", "libmp3lame", "-b:a", f"{kbit}k", "-id3v2_version", "0", "-f", "mp3")
+    flac = ("-c:a", "flac", "-sample_fmt", "s32", "-bits_per_raw_sample", "24", "-f", "flac")
+    command = [
+        *(ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-y"),
+        *("-f", "f32le", "-ar", f"{rate_hz}", "-ac", "2", "-i", "pipe:0", "-map_metadata", "-1"),
+        *(mp3 if kbit else flac),
+        *("-fflags", "+bitexact", "-flags:a", "+bitexact", f"file:{path.absolute()}"),
+    ]
+    with tempfile.TemporaryFile() as said:
+        process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said)
+        try:
+            process.stdin.write(np.ascontiguousarray(stereo, np.float32).data)
+        except BrokenPipeError:
+            pass  # it says why
+        finally:
+            process.stdin.close()
+        if process.wait():
+            said.seek(0)
+            line = said.read(2000).decode(errors="replace").strip().replace("\n", "; ")
+            raise OSError(f"{path} can't be written by ffmpeg: {line}")

@@ -1,0 +1,332 @@
+"""Every kind of file has its status, and nothing that one of them is stops the others."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stages.files import sha256_tree
+from stages.lofi import media
+from stages.lofi.curate import CurateParams, File, curate
+from stages.lofi.media import Samples
+from stages.run import StageError
+from tests.conftest import ROOT
+from tests.lofi.sounds import encoded, int16, music, sine, wav
+
+TRACK: dict[str, Any] = {
+    "min_s": 2.0,
+    "max_s": 5.0,
+    "max_clipping": 0.001,
+    "max_silence": 0.5,
+    "peak_dbfs": -1.0,
+    "peak_tolerance_db": 0.2,
+    "kbit": 320,
+    "limit_s": 30.0,
+}
+PARAMS: dict[str, Any] = {"track": TRACK, "same": 0.85}
+
+
+@pytest.fixture
+def raw(tmp_path: Path) -> Path:
+    (tmp_path / "collected").mkdir()
+    (tmp_path / "raw").mkdir()
+    return tmp_path / "raw"
+
+
+def curated(raw: Path, out: str = "curated", **changes: Any) -> tuple[dict[str, dict[str, str]], Any]:
+    """Rows of the manifest by file, and the metrics."""
+    params = CurateParams.model_validate(PARAMS | {"track": TRACK | changes})
+    folder = raw.parent / out
+    metrics = curate(raw.parent / "collected", raw, folder, params)
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
+        return {row["file"].removeprefix("raw/"): row for row in csv.DictReader(file)}, metrics
+
+
+def decoded(path: Path) -> Samples:
+    with media.decoding(path, 600, 60) as sound:
+        return np.concatenate(list(sound.blocks()))
+
+
+def good(path: Path, seed: int = 1, seconds: float = 3.0) -> Path:
+    return wav(path, int16(music(seconds, seed)))
+
+
+def picture(path: Path) -> Path:
+    command = [media.ffmpeg(), "-v", "error", "-f", "lavfi", "-i", "color=red:s=32x32", "-frames:v", "1", str(path)]
+    subprocess.run(command, check=True)
+    return path
+
+
+def with_picture(path: Path, scratch: Path) -> None:
+    cover = picture(scratch / "cover.png")
+    source = good(scratch / "source.wav", 30)
+    command = [media.ffmpeg(), "-v", "error", "-i", str(source), "-i", str(cover), "-map", "0", "-map", "1"]
+    subprocess.run([*command, "-c:v", "copy", "-disposition:v", "attached_pic", str(path)], check=True)
+
+
+def chained(path: Path, scratch: Path) -> None:
+    parts = [
+        encoded(scratch / f"{n}.ogg", good(scratch / f"{n}.wav", 40 + n, 1.5), "-c:a", "libvorbis") for n in (0, 1)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+
+def headless_vbr(path: Path, scratch: Path) -> None:
+    source = good(scratch / "source.wav", 50, 4.0)
+    encoded(path, source, "-c:a", "libmp3lame", "-q:a", "4", "-write_xing", "0", "-id3v2_version", "0")
+
+
+def rotten(path: Path, scratch: Path) -> None:
+    data = bytearray(encoded(scratch / "a.mp3", good(scratch / "a.wav", 51, 4.0), "-b:a", "128k").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 700] = b"\xff" * 700
+    path.write_bytes(data)
+
+
+def truncated(path: Path, scratch: Path) -> None:
+    data = encoded(scratch / "a.flac", good(scratch / "a.wav", 52, 4.5)).read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+
+
+def encrypted(path: Path, scratch: Path) -> None:
+    key = ("-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "76a6c65c5ea762046bd749a2e632ccbb")
+    kid = ("-encryption_kid", "a7e61c373e219033c21091fa607bf3b8")
+    encoded(path, good(scratch / "a.wav", 53), "-c:a", "aac", *key, *kid)
+
+
+def lying_header(path: Path, scratch: Path) -> None:
+    data = bytearray(good(scratch / "a.wav", 54).read_bytes())
+    data[40:44] = (48_000 * 4 * 3600).to_bytes(4, "little")  # an hour
+    path.write_bytes(data)
+
+
+def shouting(path: Path, _: Path) -> None:
+    wav(path, np.asarray(music(3, 55) * 6, np.float32))  # float samples may go over full scale
+
+
+def broken_floats(path: Path, _: Path) -> None:
+    samples = music(3, 56)
+    samples[1000:1010] = np.nan
+    samples[2000] = np.inf
+    wav(path, samples)
+
+
+def to(*options: str, seed: int = 60, seconds: float = 3.0) -> Callable[[Path, Path], object]:
+    def make(path: Path, scratch: Path) -> None:
+        encoded(path, good(scratch / "source.wav", seed, seconds), *options)
+
+    return make
+
+
+def of(make: Callable[[], Samples], rate_hz: int = 48_000, mask: int = 0) -> Callable[[Path, Path], object]:
+    return lambda path, _: wav(path, int16(make()), rate_hz, mask)
+
+
+def holding(data: bytes) -> Callable[[Path, Path], object]:
+    return lambda path, _: path.write_bytes(data)
+
+
+def quiet_half(silent: float, loud: float) -> Samples:
+    return np.concatenate([np.zeros((round(silent * 48_000), 2), np.float32), music(loud, 57)])
+
+
+def loudest(channels: int) -> Samples:
+    return np.repeat(music(3, 58)[:, :1], channels, axis=1) * np.linspace(1, 0.5, channels, dtype=np.float32)
+
+
+NOISE = np.random.default_rng(1).integers(0, 256, 60_000, np.uint8).tobytes()
+
+# name: how it is made, status
+FILES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
+    "empty.wav": (holding(b""), "corrupt"),
+    "noise.mp3": (holding(NOISE), "corrupt"),
+    "noise.wav": (holding(b"RIFF\xff\xff\xff\xffWAVE" + NOISE), "corrupt"),
+    "words.flac": (holding(b"no music at all\n" * 500), "corrupt"),
+    "archive.ogg": (holding(b"PK\x03\x04" + NOISE), "corrupt"),
+    "song.mid": (holding(b"MThd\0\0\0\6\0\0\0\1\0\x60MTrk\0\0\0\4\0\xff\x2f\0"), "unsupported"),
+    "list.m3u8": (holding(b"#EXTM3U\n#EXTINF:3,\n../outside.wav\n"), "unsupported"),
+    "list.m3u": (holding(b"../outside.wav\n" * 20), "unsupported"),
+    "list.mp3": (holding(b"ffconcat version 1.0\nfile ../outside.wav\n"), "unsupported"),
+    "wave.mp3": (lambda path, _: good(path, 2), "ok"),
+    "free.wav": (to("-c:a", "flac", "-f", "flac"), "ok"),
+    "a.mp3": (to("-b:a", "192k", seed=61), "ok"),
+    "a.m4a": (to("-c:a", "aac", seed=62), "ok"),
+    "a.ogg": (to("-c:a", "libvorbis", seed=63), "ok"),
+    "a.opus": (to("-c:a", "libopus", seed=64), "ok"),
+    "a.flac": (to("-c:a", "flac", seed=65), "ok"),
+    "a.aiff": (to("-c:a", "pcm_s16be", seed=66), "ok"),
+    "sub/a.mp3": (to("-b:a", "192k", seed=67), "ok"),
+    "A.MP3": (to("-b:a", "192k", "-f", "mp3", seed=68), "ok"),
+    "two\nlines.wav": (lambda path, _: good(path, 3), "ok"),
+    "-i dash.wav": (lambda path, _: good(path, 4), "ok"),
+    'quote\'s "double" $HOME `id`.wav': (lambda path, _: good(path, 5), "ok"),
+    "100%d %s.wav": (lambda path, _: good(path, 6), "ok"),
+    "é" * 118 + ".wav": (lambda path, _: good(path, 7), "ok"),
+    "concat:a|b.wav": (lambda path, _: good(path, 8), "ok"),
+    "8bit.wav": (lambda path, _: wav(path, (128 + 100 * music(3, 9)).astype(np.uint8)), "ok"),
+    "24bit.wav": (to("-c:a", "pcm_s24le", seed=69), "ok"),
+    "float.wav": (shouting, "ok"),
+    "nan.wav": (broken_floats, "ok"),
+    "192k.wav": (to("-ar", "192000", seed=70), "ok"),
+    "8k.wav": (to("-ar", "8000", seed=71), "ok"),
+    "mono.wav": (of(lambda: loudest(1)), "ok"),
+    "5.1.wav": (of(lambda: loudest(6), mask=0x3F), "ok"),
+    "7.1.wav": (of(lambda: loudest(8), mask=0x63F), "ok"),
+    "picture.mp3": (with_picture, "ok"),
+    "chained.ogg": (chained, "ok"),
+    "headless.mp3": (headless_vbr, "ok"),
+    "rotten.mp3": (rotten, "ok"),
+    "truncated.flac": (truncated, "corrupt"),
+    "encrypted.m4a": (encrypted, "corrupt"),
+    "hour.wav": (lying_header, "ok"),
+    "short.wav": (of(lambda: music(1.9)), "too_short"),
+    "long.wav": (of(lambda: music(8, 72)), "ok"),
+    "clipped.wav": (of(lambda: music(3) * 8), "excessive_clipping"),
+    "silent.wav": (of(lambda: np.zeros((3 * 48_000, 2), np.float32)), "excessive_silence"),
+    "hum.wav": (of(lambda: sine(3, 100, -70.0)), "excessive_silence"),
+    "pause.wav": (of(lambda: quiet_half(2.0, 1.5)), "excessive_silence"),
+    "rest.wav": (of(lambda: quiet_half(1.0, 2.0)), "ok"),
+}
+
+
+def test_every_kind_of_file_has_its_status(raw: Path, tmp_path: Path) -> None:
+    good(tmp_path / "outside.wav", 99)
+    for number, (name, (make, _)) in enumerate(FILES.items()):
+        scratch = tmp_path / f"scratch{number}"
+        scratch.mkdir()
+        (raw / name).parent.mkdir(exist_ok=True)
+        make(raw / name, scratch)
+    os.mkfifo(raw / "fifo.wav")
+    (raw / "loop.wav").symlink_to("loop.wav")
+    (raw / "gone.wav").symlink_to("nowhere.wav")
+    (raw / "out.wav").symlink_to(tmp_path / "outside.wav")
+    (raw / "in.wav").symlink_to("a.flac")
+    (raw / "folder.wav").mkdir()
+    (raw / ".hidden.wav").write_bytes(b"x")
+    (raw / "cover.jpg").write_bytes(b"x")
+    expected = {name: status for name, (_, status) in FILES.items()}
+    expected |= dict.fromkeys(("fifo.wav", "loop.wav", "gone.wav", "out.wav"), "skipped") | {"in.wav": "ok"}
+    assert len(expected) >= 40
+
+    rows, metrics = curated(raw)
+    found = {name.replace("\\n", "\n"): row["status"] for name, row in rows.items()}
+    assert found == expected
+    accepted = [row for row in rows.values() if row["status"] == "ok"]
+    assert len({row["name"].lower() for row in accepted}) == len(accepted) == metrics["files_ok"]
+    assert {path.name for path in (raw.parent / "curated").iterdir()} == {
+        "manifest.csv",
+        *(f"{row['name']}.mp3" for row in accepted),
+    }
+    for row in accepted:
+        samples = decoded(raw.parent / "curated" / f"{row['name']}.mp3")
+        assert samples.shape == (int(row["samples"]), 2)
+        assert 20 * np.log10(np.abs(samples).max()) == pytest.approx(-1.0, abs=0.3)
+    assert metrics["peak_error_db_max"] <= 0.3
+    assert all(row["detail"] for row in rows.values() if row["status"] != "ok")
+    assert [int(rows[name]["samples"]) for name in ("long.wav", "chained.ogg", "headless.mp3", "hour.wav")] == [
+        pytest.approx(seconds * 48_000, abs=1152) for seconds in (5, 3, 4, 3)
+    ]
+    assert rows["in.wav"]["same_as"] == "raw/a.flac" and rows["a.flac"]["same_as"] == "raw/in.wav"
+    assert rows["in.wav"]["group"] == rows["a.flac"]["group"]
+    assert rows["rotten.mp3"]["warnings"] == "decode_errors"
+    assert metrics["duplicates"] == 2
+
+
+def test_a_result_lies_over_its_source_to_the_millisecond(raw: Path) -> None:
+    source = music(3.5, 5)
+    wav(raw / "a.wav", int16(source))
+    rows, _ = curated(raw)
+    result = decoded(raw.parent / "curated" / f"{rows['a.wav']['name']}.mp3")
+    assert abs(len(result) - len(source)) <= 1152
+    one, other = (wave[:96_000, 0].astype(float) for wave in (source, result))
+    lag = int(np.argmax(np.correlate(one[2000:-2000], other, "valid"))) - 2000
+    assert abs(lag) <= 48
+
+
+@pytest.mark.parametrize("kbit", [320, 0])
+def test_one_worker_and_two_give_the_same_bytes_and_so_does_the_store(raw: Path, tmp_path: Path, kbit: int) -> None:
+    for seed in range(9):
+        good(raw / f"{seed}.wav", seed)
+    _, metrics = curated(raw, kbit=kbit)
+    first = sha256_tree(tmp_path / "curated")
+    (tmp_path / "params.yaml").write_text(json.dumps({"curate": PARAMS | {"track": TRACK | {"kbit": kbit}}}))
+    paths = [str(tmp_path / name) for name in ("collected", "raw", "again")]
+    command = ["stages.lofi.curate", *paths, "--params", "curate", "--params-file", str(tmp_path / "params.yaml")]
+    environment = os.environ | {
+        "REFRAIN_ENGINE": "loky",
+        "REFRAIN_WORKERS": "2",
+        "REFRAIN_SCRATCH": str(tmp_path / "other"),
+    }
+    subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)
+    assert sha256_tree(tmp_path / "again") == first
+    _, again = curated(raw, kbit=kbit)  # all of it from the store
+    assert sha256_tree(tmp_path / "curated") == first
+    assert again == metrics
+
+
+def test_what_is_in_the_store_is_not_decoded_again(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(3):
+        good(raw / f"{seed}.wav", seed)
+    curated(raw)
+    read: list[Path] = []
+    really = media.decoding
+
+    def watched(path: Path, *arguments: float) -> Any:
+        read.append(path)
+        return really(path, *arguments)
+
+    monkeypatch.setattr(media, "decoding", watched)
+    shutil.move(raw / "1.wav", raw / "moved.wav")
+    curated(raw)
+    assert read == []
+    good(raw / "2.wav", 777)
+    curated(raw)
+    assert [path.name for path in read if path.parent == raw] == ["2.wav"]
+
+
+def test_names_are_safe_and_their_own() -> None:
+    names = [File(f"raw/{name}", Path(name)).name for name in ("a.wav", "a.mp3", "A.wav", "é/ü.wav", "🎵.wav", "..")]
+    assert len(set(names)) == len(names)
+    assert all(name.isascii() and name == name.lower() and "/" not in name for name in names)
+    assert names[0].startswith("a-") and names[4].startswith("track-")
+
+
+def test_without_ffmpeg_one_line_says_what_to_install(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    media.ffmpeg.cache_clear()
+    media.identity.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(StageError, match=r"install ffmpeg \(apt install"):
+        curated(raw)
+    monkeypatch.undo()
+    media.ffmpeg.cache_clear()
+    media.identity.cache_clear()
+
+
+def test_a_disk_that_is_full_is_one_line_and_leaves_nothing(raw: Path, tmp_path: Path) -> None:
+    good(raw / "a.wav")
+    with pytest.raises(OSError, match="can't be written by ffmpeg"):
+        media.encode(music(1), 48_000, 320, Path("/dev/full"))
+
+
+@pytest.mark.parametrize(
+    ("samples", "warning"),
+    [
+        (lambda: music(3) * np.array([1, 0], np.float32), "dead_channel"),
+        (lambda: music(3)[:, :1] * np.array([1, -1], np.float32), "antiphase"),
+        (lambda: music(3) + np.float32(0.1), "dc_offset"),
+    ],
+)
+def test_what_is_wrong_with_channels_is_a_warning(raw: Path, samples: Callable[[], Samples], warning: str) -> None:
+    wav(raw / "a.wav", int16(samples()))
+    rows, metrics = curated(raw)
+    assert (rows["a.wav"]["status"], rows["a.wav"]["warnings"]) == ("ok", warning)
+    assert metrics["warnings"] == {warning: 1}
+    assert float(rows["a.wav"]["quality"]) < 100
