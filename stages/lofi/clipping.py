@@ -21,6 +21,14 @@ class Side:
 
     ceiling: float = 0.0
     clipped: int = 0
+    open: int = 0  # samples of the run that the last block ended in, which the next one may go on with
+    before: float = 0.0  # the sample before that run
+    last: float | None = None  # of the last block
+
+    def close(self, after: float) -> int:
+        """The clipped samples of the open run, which `after` ends."""
+        drop = self.ceiling - min(self.before, after)
+        return self.open if self.open >= RUN and drop > DROP else 0
 
 
 @dataclass
@@ -50,23 +58,32 @@ class Clipping:
     @property
     def ratio(self) -> float:
         """Clipped samples over all, from 0 to 1."""
-        flat = sum(side.clipped for sides in self._sides for side in sides)
+        flat = sum(side.clipped + side.close(side.ceiling) for sides in self._sides for side in sides)
         return max(flat, self.over) / self.samples if self.samples else 0.0
 
 
 def _count(side: Side, wave: Samples) -> None:
-    """Add the flat runs of `wave` at the ceiling, which a higher sample raises."""
+    """Add the flat runs of `wave` at the ceiling, which a higher sample raises; one at its end stays open."""
     top = float(wave.max(initial=0.0))
     if top > side.ceiling:
-        side.ceiling, side.clipped = top, 0
-    if top < side.ceiling or top <= 0:
+        side.ceiling, side.clipped, side.open = top, 0, 0
+    at = np.flatnonzero(wave == np.float32(side.ceiling)) if side.ceiling > 0 else np.zeros(0, np.int64)
+    goes_on = side.open > 0 and len(at) > 0 and at[0] == 0
+    if not goes_on:
+        side.clipped += side.close(float(wave[0]))
+    earlier, side.open = (side.open if goes_on else 0), 0
+    last, side.last = side.last, float(wave[-1])
+    if not len(at):
         return
-    at = np.flatnonzero(wave == np.float32(side.ceiling))
     breaks = np.flatnonzero(np.diff(at) != 1) + 1
     starts = at[np.concatenate([[0], breaks])]
     ends = at[np.concatenate([breaks - 1, [len(at) - 1]])] + 1
-    before = wave[np.maximum(starts - 1, 0)]
-    after = wave[np.minimum(ends, len(wave) - 1)]
-    drop = side.ceiling - np.minimum(before, after)
-    lengths = ends - starts
+    lengths, before = ends - starts, wave[starts - 1]
+    if starts[0] == 0:
+        lengths[0] += earlier
+        before[0] = side.before if goes_on else side.ceiling if last is None else last
+    if ends[-1] == len(wave):
+        side.open, side.before = int(lengths[-1]), float(before[-1])
+        lengths, before, ends = lengths[:-1], before[:-1], ends[:-1]
+    drop = side.ceiling - np.minimum(before, wave[ends])
     side.clipped += int(lengths[(lengths >= RUN) & (drop > DROP)].sum())

@@ -180,19 +180,15 @@ def _rows(results: Sequence[Result], same: float) -> tuple[list[list[object]], i
 
 def _groups(matches: Sequence[Sequence[Match]]) -> list[int]:
     """For each track the first one that it is the same recording as, through however many others."""
-    first = list(range(len(matches)))
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(place: int) -> int:
-        while first[place] != place:
-            first[place] = first[first[place]]
-            place = first[place]
-        return place
-
-    for place, found in enumerate(matches):
-        for match in found:
-            one, other = sorted((root(place), root(match.track)))
-            first[other] = one
-    return [root(place) for place in range(len(matches))]
+    pairs = [(place, match.track) for place, found in enumerate(matches) for match in found]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(matches), len(matches)))
+    _, labels = connected_components(graph, directed=False)
+    _, first = np.unique(labels, return_index=True)
+    return [int(place) for place in first[labels]]
 
 
 def _metrics(results: Sequence[Result], pairs: int, params: TrackParams) -> dict[str, object]:

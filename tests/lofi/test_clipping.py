@@ -44,8 +44,7 @@ def test_silence_and_an_offset_are_not_clipped() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(20_000, 70_000))
-def test_the_blocks_that_it_comes_in_change_next_to_nothing(block: int) -> None:
+@given(st.integers(50, 70_000))
+def test_the_blocks_that_it_comes_in_change_nothing(block: int) -> None:
     wave = sixteen(np.clip(music(1) * 4, -1, 1))
-    # a run that a border cuts to single samples is lost
-    assert ratio(wave, block=block) == pytest.approx(ratio(wave), rel=0.02)
+    assert ratio(wave, block=block) == ratio(wave, block=len(wave))
