@@ -19,26 +19,28 @@ Result = TypeVar("Result")
 ENGINES = ("sequential", "loky", "dask", "ray")
 
 
-def map_items(function: Callable[[Item], Result], items: Sequence[Item], label: str) -> list[Result]:
+def map_items(function: Callable[[Item], Result], items: Sequence[Item], label: str, least: int = 8) -> list[Result]:
     """`function` of each item, in the order of `items`, with a progress bar named `label` on standard error.
 
-    `function` and the items must pickle. The first exception ends the map and is raised here.
+    Fewer than `least` items are done in this process by loky, for starting others takes longer. `function` and the
+    items must pickle. The first exception ends the map and is raised here.
     """
     from tqdm import tqdm
 
     bar = tqdm(total=len(items), desc=label, unit="item", file=sys.stderr, disable=None, leave=False)
     with bar, ExitStack() as context:
-        return [result for result in _results(function, items, context) if bar.update() or True]
+        return [result for result in _results(function, items, least, context) if bar.update() or True]
 
 
-def _results(function: Callable[[Item], Result], items: Sequence[Item], context: ExitStack) -> Iterable[Result]:
+def _results(
+    function: Callable[[Item], Result], items: Sequence[Item], least: int, context: ExitStack
+) -> Iterable[Result]:
     """The results as they come, in order; `context` closes what the engine opened."""
     engine = os.environ.get("REFRAIN_ENGINE") or "loky"
     if engine not in ENGINES:
         raise StageError(f"REFRAIN_ENGINE is {engine!r}, expected one of {', '.join(ENGINES)}")
     count = _worker_count()
-    # A process pool takes longer to start than a handful of items takes to do.
-    if engine == "sequential" or (engine == "loky" and (count == 1 or len(items) < 8)):
+    if engine == "sequential" or (engine == "loky" and (count == 1 or len(items) < least)):
         return map(function, items)
 
     import joblib

@@ -1,10 +1,10 @@
 """Say of every track what it sounds like: a prompt of tags, and its lyrics.
 
-The style is that of sources.csv, else of the folder; tempo and key are those of sources.csv, else measured. A prompt or
-lyrics that the user wrote beside the track stay as they are. What somebody should look at has a flag.
+The style is that of sources.csv, else of the folder; tempo and key are those of sources.csv, else of the file's own
+metadata, else measured. A prompt or lyrics that the user wrote beside the track stay as they are. What somebody should
+look at has a flag.
 """
 
-import csv
 import json
 import sys
 from collections import Counter
@@ -18,7 +18,7 @@ from pydantic import Field
 
 from stages import store
 from stages.files import sha256_file, write_bytes, write_csv
-from stages.lofi import lyrics, media, sources, styles, tags, tempo
+from stages.lofi import lyrics, manifest, media, sources, styles, tags, tempo
 from stages.lofi.sources import Source
 from stages.lofi.styles import CATEGORIES, STYLES, Style
 from stages.lofi.tempo import Measured
@@ -27,13 +27,12 @@ from stages.run import StageError, run
 from stages.workers import map_items
 
 KIND = "lofi_tempo"
-ACCEPTED = "ok"  # status in the manifest of what is captioned
 SUFFIXES = (".mp3", ".flac")
 LIMIT_S = 600.0  # for decoding a track, which takes a second
-NEEDED = ("file", "status", "name")
 COLUMNS = (
     *("name", "file", "style", "other_styles", "category", "style_from"),
     *("tempo_bpm", "tempo_confidence", "key", "key_confidence", "review_flags", "notes"),
+    *("provider", "license", "rating"),
 )
 FLAGS = {
     "no_style": "no row in sources.csv and no folder says the style, so it is taken to be CORE-01",
@@ -69,7 +68,9 @@ class Track:
     styles: tuple[Style, ...]  # the main one first
     style_from: str  # sources, folder, category or default
     prompt: bytes | None  # the user's
-    lyrics: bytes | None
+    lyrics: bytes | None  # likewise
+    tempo_bpm: float | None  # as the file's own metadata say
+    key: str | None  # likewise
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,13 @@ def caption(curated: Path, raw: Path, collected: Path, captioned: Path, params: 
     Reads the tracks that `curated`/manifest.csv accepts, `raw`/sources.csv and `collected`/sources.csv, and the user's
     STEM_prompt.txt and STEM_lyrics.txt beside the tracks in `raw`. Raises StageError if sources.csv has a fault.
     """
-    accepted, refused = _manifest(curated / "manifest.csv")
+    table = sorted(manifest.read(curated), key=lambda row: row["file"])
+    accepted = {row["file"]: row for row in table if row["status"] == manifest.ACCEPTED}
+    refused = [row["file"] for row in table if row["file"] not in accepted]
     folders = {raw.name: raw, collected.name: collected}  # what the manifest's files begin with
     rows, missing = _sources(folders, accepted, refused, params.sources_required)
     own = _own(raw)
-    tracks = [_track(curated, file, name, rows.get(file), own) for file, name in accepted.items()]
+    tracks = [_track(curated, row, rows.get(file), own) for file, row in accepted.items()]
     tools = {"ffmpeg": media.identity(), **{name: version(name) for name in ("librosa", "numpy", "scipy", "soxr")}}
     decisive = store.digest(params.measure_s, tools, store.code_digest(tempo.__name__))
     heard = map_items(
@@ -124,18 +127,6 @@ def caption(curated: Path, raw: Path, collected: Path, captioned: Path, params: 
     }
 
 
-def _manifest(path: Path) -> tuple[dict[str, str], list[str]]:
-    """The name of each accepted file, in the order of the files, and the refused files."""
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        lacking = [column for column in NEEDED if column not in (reader.fieldnames or [])]
-        if lacking:
-            raise StageError(f"{path} has no column {', '.join(lacking)}; run the stage that writes it again")
-        rows = sorted(reader, key=lambda row: row["file"])
-    accepted = {row["file"]: row["name"] for row in rows if row["status"] == ACCEPTED}
-    return accepted, [row["file"] for row in rows if row["status"] != ACCEPTED]
-
-
 def _sources(
     folders: Mapping[str, Path], accepted: Iterable[str], refused: Collection[str], required: bool
 ) -> tuple[dict[str, Source], list[str]]:
@@ -162,21 +153,17 @@ def _own(raw: Path) -> dict[str, Path]:
     for path in raw.rglob("*.txt"):
         # a link could lead out of the folder, a FIFO never ends
         if path.stem.endswith(("_prompt", "_lyrics")) and path.is_file() and not path.is_symlink():
-            found[_printable(f"{raw.name}/{path.relative_to(raw).as_posix()}")] = path
+            found[manifest.printable(f"{raw.name}/{path.relative_to(raw).as_posix()}")] = path
     return found
 
 
-def _printable(text: str) -> str:
-    """`text` on one line, with an escape for what can't be shown or isn't UTF-8."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-
-
-def _track(curated: Path, file: str, name: str, source: Source | None, own: Mapping[str, Path]) -> Track:
-    """What is known of the accepted `file`."""
+def _track(curated: Path, row: Mapping[str, str], source: Source | None, own: Mapping[str, Path]) -> Track:
+    """What is known of the file that `row` of the manifest accepts."""
+    file, name = row["file"], row["name"]
     sound = next((curated / f"{name}{suffix}" for suffix in SUFFIXES if (curated / f"{name}{suffix}").is_file()), None)
     if sound is None:
         raise StageError(f"{curated / name}.mp3 is missing, expected what the manifest accepts; run dvc repro")
-    path = PurePosixPath(_printable(file))
+    path = PurePosixPath(manifest.printable(file))
     prompt, words = (own.get(f"{path.with_name(path.stem)}_{kind}.txt") for kind in ("prompt", "lyrics"))
     found, style_from = _styles(source, PurePosixPath(file).parts[1:-1])
     return Track(
@@ -188,6 +175,8 @@ def _track(curated: Path, file: str, name: str, source: Source | None, own: Mapp
         style_from,
         prompt.read_bytes() if prompt else None,
         words.read_bytes() if words else None,
+        float(row["tempo_tag"]) if row["tempo_tag"] else None,
+        row["key_tag"] or None,
     )
 
 
@@ -218,7 +207,7 @@ def _heard(sound: Path, seconds: float, decisive: str) -> Measured:
 def _caption(track: Track, heard: Measured, params: CaptionParams) -> Caption:
     """Prompt, lyrics and flags of `track`. A tempo or key that isn't sure is measured, but not taught."""
     style = track.styles[0]
-    measured = _known(heard, track.source, style)
+    measured = _known(heard, track, style)
     bpm = measured.tempo_bpm if measured.tempo_confidence >= params.min_tempo_confidence else None
     key = measured.key if measured.key_confidence >= params.min_key_confidence else None
     slow, fast = style.tempo_bpm
@@ -245,16 +234,17 @@ def _caption(track: Track, heard: Measured, params: CaptionParams) -> Caption:
     )
 
 
-def _known(heard: Measured, source: Source | None, style: Style) -> Measured:
-    """`heard` with what `source` says in its place, and its tempo in the octave of `style`.
+def _known(heard: Measured, track: Track, style: Style) -> Measured:
+    """`heard`, or what sources.csv says in its place, or else the file's metadata; the tempo in the octave of `style`.
 
-    Twice or half the tempo is the same music counted otherwise.
+    Twice or half the tempo is the same music counted otherwise; who wrote sources.csv has counted it already.
     """
-    bpm, bpm_confidence = heard.tempo_bpm, heard.tempo_confidence
+    bpm, bpm_confidence = (track.tempo_bpm, 1.0) if track.tempo_bpm else (heard.tempo_bpm, heard.tempo_confidence)
+    key, key_confidence = (track.key, 1.0) if track.key else (heard.key, heard.key_confidence)
     slow, fast = style.tempo_bpm
     if bpm is not None and not slow <= round(bpm) <= fast:
         bpm = next((bpm * octave for octave in (2, 0.5) if slow <= round(bpm * octave) <= fast), bpm)
-    key, key_confidence = heard.key, heard.key_confidence
+    source = track.source
     if source and source.tempo_bpm:
         bpm, bpm_confidence = source.tempo_bpm, 1.0
     if source and source.key:
@@ -292,6 +282,7 @@ def _line(track: Track, one: Caption) -> list[object]:
         f"{measured.key_confidence:.2f}",
         " ".join(one.flags),
         " | ".join(one.notes),
+        *((source.provider, source.license, source.rating or "") if (source := track.source) else ("", "", "")),
     ]
 
 

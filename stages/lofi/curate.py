@@ -5,7 +5,6 @@ are not refused. The results of single files are kept in the store, by what the 
 not decoded again.
 """
 
-import csv
 import json
 import os
 import re
@@ -16,31 +15,33 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
+from importlib.metadata import version
+from pathlib import Path, PurePath
 from statistics import fmean
 
 import numpy as np
 from pydantic import Field
 
-from stages.files import replacing_folder, sha256, sha256_file, write_bytes, write_csv
-from stages.lofi import media
+from stages.files import replacing_folder, sha256, sha256_file, write_bytes
+from stages.lofi import contact_sheet, figures, fingerprint, manifest, media
 from stages.lofi.fingerprint import Index, Match
+from stages.lofi.picture import Picture
 from stages.lofi.track import STATUSES, Status, Track, TrackParams, examined
 from stages.params import Params
-from stages.run import StageError, run
+from stages.run import run
 from stages.store import code_digest, digest, get, put
 from stages.workers import map_items
 
 KIND = "tracks"
+TOOLS = ("numpy", "scipy", "soundfile", "soxr")  # packages that decide the last digits
+DRAWN = {  # measures with a histogram, and their titles
+    "quality": "quality, 0 to 100",
+    "loudness_lufs": "loudness, LUFS",
+    "bandwidth_hz": "bandwidth, Hz",
+    "seconds": "length, s",
+}
 BESIDE = (".csv", ".txt", ".md", ".jpg", ".jpeg", ".png", ".json", ".yaml", ".dvc", ".gitignore")  # no recordings
 NAME_CHARACTERS = 48  # of a name that is made of a file's, before its hash
-COLUMNS = (
-    *("file", "status", "detail", "name", "group", "same_as", "similarity", "warnings", "sha256", "result_sha256"),
-    *("seconds", "rate_hz", "channels", "codec", "decode_errors", "clipping", "silence", "source_peak_dbfs", "gain_db"),
-    *("peak_dbfs", "samples", "loudness_lufs", "true_peak_dbtp", "bandwidth_hz", "crest_db", "quality"),
-    *("taken_clipping", "taken_bandwidth", "taken_silence", "taken_crest", "taken_channels", "taken_level"),
-    *("taken_errors", "taken_dc"),
-)
 
 
 class CurateParams(Params):
@@ -75,20 +76,34 @@ class Result:
     result: str  # of what was made of it
 
 
-def curate(collected: Path, raw: Path, curated: Path, params: CurateParams) -> dict[str, object]:
+def curate(
+    collected: Path,
+    raw: Path,
+    curated: Path,
+    tracks_png: Path,
+    refused_png: Path,
+    measures_png: Path,
+    params: CurateParams,
+) -> dict[str, object]:
     """Write each usable recording below `collected` and `raw` to `curated`, and manifest.csv with a row per file.
 
-    Nothing outside the two folders is read: a link that leads out of them is skipped. Raises StageError without ffmpeg.
+    Pictures of all files are in `curated`/sheets: what was accepted and, with its reason, what was refused; the first
+    pages are `tracks_png` and `refused_png` as well, and histograms of the measures are `measures_png`. Nothing outside
+    the two folders is read: a link that leads out of them is skipped. Raises StageError without ffmpeg.
     """
-    media.identity()  # no ffmpeg: said before any work
+    tools = {"ffmpeg": media.identity(), **{name: version(name) for name in TOOLS}}  # no ffmpeg: said before any work
     files = found([collected, raw])
-    code = code_digest("stages.lofi.track")
+    decisive = digest(params.track.model_dump(), tools, code_digest("stages.lofi.track"))
     with replacing_folder(curated) as folder:
-        one = partial(_result, folder=folder, params=params.track, code=code)
-        results: list[Result] = map_items(one, files, "curate")
+        one = partial(_result, folder=folder, params=params.track, decisive=decisive)
+        # the largest first, so that no worker is left with a long one at the end
+        largest = sorted(files, key=_size, reverse=True)
+        made: list[Result] = map_items(one, largest, "curate", least=2)
+        results = sorted(made, key=lambda result: os.fsencode(result.file.id))
         rows, pairs = _rows(results, params.same)
-        write_csv(folder / "manifest.csv", COLUMNS, rows)
-    return _metrics(results, pairs, params.track)
+        manifest.write(folder, rows)
+        _draw(results, folder / "sheets", tracks_png, refused_png, measures_png)
+    return _metrics(results, pairs, params.track) | {"tools": tools}
 
 
 def found(folders: Sequence[Path]) -> list[File]:
@@ -104,27 +119,42 @@ def found(folders: Sequence[Path]) -> list[File]:
     return sorted(files, key=lambda file: os.fsencode(file.id))
 
 
-def _result(file: File, folder: Path, params: TrackParams, code: str) -> Result:
-    """What becomes of `file`: from the store, or made and kept there."""
-    out = folder / f"{file.name}{'.mp3' if params.kbit else '.flac'}"
+def _size(file: File) -> int:
+    try:
+        return file.path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _result(file: File, folder: Path, params: TrackParams, decisive: str) -> Result:
+    """What becomes of `file`: from the store, or made and kept there. Raises OSError if it can't be written."""
     refused = _outside(file)
     if refused:
         return Result(file, Track("skipped", refused), "", "")
+    out = folder / f"{file.name}{'.mp3' if params.kbit else '.flac'}"
+    try:
+        return _written(file, out, params, decisive)
+    except OSError as error:
+        if error.filename or not error.strerror:
+            raise
+        # a full disk is told by a write, which knows no name
+        raise OSError(error.errno, error.strerror, str(out)) from error
+
+
+def _written(file: File, out: Path, params: TrackParams, decisive: str) -> Result:
     source = sha256_file(file.path)
-    key = digest(source, params.model_dump(), code, media.identity())
+    key = digest(source, decisive)
     kept = get(KIND, key)
-    if kept is not None:
+    if kept is None:
+        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".") as scratch:
+            made = Path(scratch, "result")
+            track = examined(file.path, made, params)
+            data = made.read_bytes() if track.status == "ok" else b""
+        put(KIND, key, json.dumps(asdict(track)).encode() + b"\n" + data)
+    else:
         about, _, data = kept.partition(b"\n")
         track = Track(**json.loads(about))
-        if track.status == "ok":
-            write_bytes(out, data)
-        return Result(file, track, source, sha256(data) if data else "")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as scratch:
-        made = Path(scratch, "result")
-        track = examined(file.path, made, params)
-        data = made.read_bytes() if track.status == "ok" else b""
-    put(KIND, key, json.dumps(asdict(track)).encode() + b"\n" + data)
-    if data:
+    if track.status == "ok":
         write_bytes(out, data)
     return Result(file, track, source, sha256(data) if data else "")
 
@@ -147,20 +177,20 @@ def _outside(file: File) -> str:
     return ""
 
 
-def _rows(results: Sequence[Result], same: float) -> tuple[list[list[object]], int]:
+def _rows(results: Sequence[Result], same: float) -> tuple[list[dict[str, object]], int]:
     """A row of the manifest for each file, and how many files sound like another one."""
     usable = [result for result in results if result.track.status == "ok"]
-    index = Index.of([np.array(result.track.print, np.uint32) for result in usable])
-    matches = [index.matches(one, same, besides=place) for place, one in enumerate(index.prints)]
+    index = Index.of([fingerprint.of_text(result.track.print) for result in usable])
+    matches = [index.matches(index[place], same, besides=place) for place in range(len(index))]
     groups = _groups(matches)
     place_of = {result.file.id: place for place, result in enumerate(usable)}
-    rows: list[list[object]] = []
+    rows: list[dict[str, object]] = []
     for result in results:
         track, place = result.track, place_of.get(result.file.id)
         row: dict[str, object] = {
-            "file": result.file.id.encode("unicode_escape").decode() if "\n" in result.file.id else result.file.id,
+            "file": manifest.printable(result.file.id),
             "status": track.status,
-            "detail": track.detail,
+            "detail": manifest.printable(track.detail),
             "sha256": result.source,
             "result_sha256": result.result,
             "warnings": " ".join(track.warnings),
@@ -170,11 +200,11 @@ def _rows(results: Sequence[Result], same: float) -> tuple[list[list[object]], i
             row |= {"name": result.file.name, "group": usable[groups[place]].file.name}
             if matches[place]:
                 row |= {
-                    "same_as": usable[matches[place][0].track].file.id,
+                    "same_as": manifest.printable(usable[matches[place][0].track].file.id),
                     "similarity": round(matches[place][0].similarity, 4),
                     "warnings": " ".join([*track.warnings, "duplicate"]),
                 }
-        rows.append([row.get(column, "") for column in COLUMNS])
+        rows.append(row)
     return rows, sum(map(bool, matches))
 
 
@@ -189,6 +219,30 @@ def _groups(matches: Sequence[Sequence[Match]]) -> list[int]:
     _, labels = connected_components(graph, directed=False)
     _, first = np.unique(labels, return_index=True)
     return [int(place) for place in first[labels]]
+
+
+def _draw(results: Sequence[Result], sheets: Path, tracks_png: Path, refused_png: Path, measures_png: Path) -> None:
+    """Write the contact sheets and the histograms."""
+    usable = [result for result in results if result.track.status == "ok"]
+    refused = [result for result in results if result.track.status != "ok"]
+    accepted = contact_sheet.write([_tile(one) for one in usable], f"{len(usable)} accepted", sheets, "accepted")
+    write_bytes(tracks_png, accepted)
+    reasons = contact_sheet.write([_tile(one) for one in refused], f"{len(refused)} refused", sheets, "refused")
+    write_bytes(refused_png, reasons)
+    measures = {title: [float(one.track.measures[key]) for one in usable] for key, title in DRAWN.items()}
+    figures.draw_measures(measures, measures_png)
+
+
+def _tile(result: Result) -> contact_sheet.Tile:
+    """What the contact sheet shows of a file."""
+    track = result.track
+    seen = Picture.of_text(track.picture) if track.picture else None
+    title = PurePath(result.file.id).name
+    if track.status != "ok":
+        return contact_sheet.Tile(title, (track.status, track.detail), seen, is_refused=True)
+    measures = track.measures
+    levels = f"{measures['seconds']:.0f} s  {measures['loudness_lufs']:.1f} LUFS  quality {measures['quality']:.0f}"
+    return contact_sheet.Tile(title, (levels, " ".join(track.warnings)), seen)
 
 
 def _metrics(results: Sequence[Result], pairs: int, params: TrackParams) -> dict[str, object]:
@@ -206,7 +260,6 @@ def _metrics(results: Sequence[Result], pairs: int, params: TrackParams) -> dict
         "loudness_mean_lufs": _mean(float(one["loudness_lufs"]) for one in usable),
         "duplicates": pairs,
         "warnings": dict(sorted(Counter(word for one in results for word in one.track.warnings).items())),
-        "ffmpeg": media.identity(),
     }
 
 
@@ -217,15 +270,6 @@ def _mean(values: Iterable[float]) -> float | None:
 
 def _round(value: float) -> float:
     return round(value, 3)
-
-
-def manifest(curated: Path) -> list[dict[str, str]]:
-    """The rows of manifest.csv. Raises StageError if it isn't there."""
-    path = curated / "manifest.csv"
-    if not path.is_file():
-        raise StageError(f"{path} is not there, expected what lofi_curate writes; run it")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 if __name__ == "__main__":

@@ -4,9 +4,10 @@ A fingerprint is a row of 32-bit words, one for every 0.124 s. Two of one record
 laid over each other; unrelated ones in nearly half.
 """
 
+import base64
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,25 @@ from stages.run import StageError
 Print = NDArray[np.uint32]
 
 RATE_HZ = 11_025  # what chromaprint works at
-LONGEST_S = 120.0  # of a track; as much as AcoustID takes
+LONGEST_S = 100.0  # of a track, from its beginning
 SHIFT = 4  # low bits that the index leaves out: those that encoding changes first
+EVERY = 8  # of the words of a track so many-th is in the index; of a track that is looked for all are looked up
+PLACE_BITS = np.uint64(32)
 SHORTEST = 40  # words that two prints must have in common: five seconds
 OFFSETS = 1 << 31  # added to an offset, so that it and its track are one number
 CANDIDATES = 16  # tracks and offsets that are compared in full, those with the most words in common
 
 
+def of_stereo(stereo: Samples, rate_hz: int) -> Print:
+    """The words of `stereo`, shape (samples, 2) at `rate_hz`."""
+    import soxr
+
+    part = stereo[: round((LONGEST_S + 1) * rate_hz)]  # a second more, for the resampler to end on
+    return fingerprint(soxr.resample((part[:, 0] + part[:, 1]) * np.float32(0.5), rate_hz, RATE_HZ, "HQ"))
+
+
 def fingerprint(mono: Samples) -> Print:
-    """The words of `mono`, shape (samples,) at 11,025 Hz; at most its first two minutes count."""
+    """The words of `mono`, shape (samples,) at 11,025 Hz; at most its first 100 seconds count."""
     command = [
         *(ffmpeg(), "-hide_banner", "-nostdin", "-v", "error", "-f", "f32le", "-ar", f"{RATE_HZ}", "-ac", "1"),
         *("-i", "pipe:0", "-f", "chromaprint", "-fp_format", "raw", "pipe:1"),
@@ -38,6 +49,16 @@ def fingerprint(mono: Samples) -> Print:
             f"{ffmpeg()} makes no fingerprint, expected one with chromaprint: {said}; install another ffmpeg"
         )
     return np.frombuffer(done.stdout[: len(done.stdout) // 4 * 4], np.uint32)
+
+
+def text(one: Print) -> str:
+    """`one` as ASCII."""
+    return base64.b64encode(one.astype("<u4").tobytes()).decode()
+
+
+def of_text(text: str) -> Print:
+    """The fingerprint that `text` was made of."""
+    return np.frombuffer(base64.b64decode(text), "<u4").astype(np.uint32)
 
 
 def similarity(one: Print, other: Print, offset: int) -> float:
@@ -63,45 +84,56 @@ class Match:
     offset: int  # words by which it begins later
 
 
-@dataclass
 class Index:
-    """Fingerprints in the order they came, and where each word occurs in them."""
+    """Fingerprints in the order they came, and where some of their words occur in them.
 
-    prints: list[Print] = field(default_factory=list)
-    _words: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
-    _places: NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, np.uint32))
-    _starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    Of 100,000 tracks it takes 385 MiB: all words, 4 bytes each, and 8 bytes for every eighth of them.
+    """
+
+    def __init__(self, words: Print, lengths: Sequence[int]) -> None:
+        """An index of fingerprints that lie end to end in `words`, so many words each."""
+        self._all = words
+        self._starts = np.concatenate([[0], np.cumsum(np.asarray(lengths, np.int64))]).astype(np.int64)
+        # a word and its place are one number: sorted in place, found by its upper half
+        keys = words[::EVERY].astype(np.uint64)
+        keys >>= np.uint64(SHIFT)
+        keys <<= PLACE_BITS
+        keys |= np.arange(0, len(words), EVERY, dtype=np.uint32)
+        keys.sort()
+        self._keys = keys
 
     @classmethod
     def of(cls, prints: Sequence[Print]) -> "Index":
         """An index of all `prints`."""
-        lengths = np.array([len(one) for one in prints], np.int64)
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        words = (np.concatenate([*prints, np.zeros(0, np.uint32)]) >> SHIFT).astype(np.uint32)
-        places = np.argsort(words, kind="stable").astype(np.uint32)
-        return cls(list(prints), words[places], places, starts)
+        return cls(np.concatenate([*prints, np.zeros(0, np.uint32)]), [len(one) for one in prints])
+
+    def __len__(self) -> int:
+        return len(self._starts) - 1
+
+    def __getitem__(self, track: int) -> Print:
+        return self._all[self._starts[track] : self._starts[track + 1]]
 
     def matches(self, one: Print, least: float, besides: int = -1) -> list[Match]:
         """The tracks that are like `one` in at least `least` of the bits, the most similar first; not `besides`."""
-        words, at = np.unique(one >> SHIFT, return_index=True)
-        left = np.asarray(np.searchsorted(self._words, words, "left"), np.int64)
-        right = np.asarray(np.searchsorted(self._words, words, "right"), np.int64)
+        words, at = np.unique(one >> np.uint32(SHIFT), return_index=True)
+        left = np.searchsorted(self._keys, words.astype(np.uint64) << PLACE_BITS)
+        right = np.searchsorted(self._keys, (words.astype(np.uint64) + np.uint64(1)) << PLACE_BITS)
         # a word of a thousand tracks, such as that of silence, says nothing
-        usual = right - left <= max(64, len(self.prints) // 64)
-        counts = (right - left)[usual]
-        if not counts.sum():
+        usual = (right > left) & (right - left <= max(64, len(self) // 64))
+        if not usual.any():
             return []
-        where = np.concatenate([self._places[a:b] for a, b in zip(left[usual], right[usual])]).astype(np.int64)
+        keys = np.concatenate([self._keys[a:b] for a, b in zip(left[usual], right[usual])])
+        where = (keys & np.uint64((1 << 32) - 1)).astype(np.int64)
         tracks = np.searchsorted(self._starts, where, "right") - 1
-        offsets = np.repeat(at[usual], counts) - (where - self._starts[tracks])
-        both = np.asarray((tracks.astype(np.int64) << 32) + offsets + OFFSETS, np.int64)
+        offsets = np.repeat(at[usual], (right - left)[usual]) - (where - self._starts[tracks])
+        both = np.asarray((tracks << 32) + offsets + OFFSETS, np.int64)
         pairs, votes = np.unique(both, return_counts=True)
         found: dict[int, Match] = {}
         for place in np.argsort(-votes, kind="stable")[:CANDIDATES]:
             track, offset = int(pairs[place] >> 32), int(pairs[place] & 0xFFFFFFFF) - OFFSETS
             if track == besides:
                 continue
-            share = similarity(one, self.prints[track], offset)
+            share = similarity(one, self[track], offset)
             if share >= least and share > (found[track].similarity if track in found else 0.0):
                 found[track] = Match(track, share, offset)
         return sorted(found.values(), key=lambda match: (-match.similarity, match.track))

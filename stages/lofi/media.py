@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +26,7 @@ from stages.run import StageError
 Samples = NDArray[np.float32]  # shape (samples, channels), full scale is 1
 
 BLOCK = 1 << 16  # samples of a block
+PIPE = 1 << 20  # bytes that a pipe holds, where the system lets us choose: fewer turns of both sides
 LINES = 200  # of what ffmpeg says, that are kept
 # Demuxers that read one file and nothing that it names. Playlists (hls, dash, concat) and devices aren't among them.
 FORMATS = (
@@ -63,6 +65,8 @@ LOSSY = frozenset(
 # Speakers in the order of a WAV header's mask, and what each gives to left and right (ITU-R BS.775, without the bass).
 SPEAKERS = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
 HALF = 0.5**0.5
+TAG = re.compile(r"(?:^|\])\s*(tbpm|bpm|tmpo|tkey|initialkey|initial_key|key)\s*: (.+)$", re.IGNORECASE)
+TEMPO_TAGS, KEY_TAGS = ("tbpm", "bpm", "tmpo"), ("tkey", "initialkey", "initial_key", "key")  # by ID3, Vorbis, MP4
 DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
 SIDES = {
     "FL": (1.0, 0.0),
@@ -114,7 +118,7 @@ class Sound:
     rate_hz: int
     channels: int
     mask: int  # of the speakers, as in a WAV header; 0 if the file doesn't say
-    _pipe: IO[bytes]
+    _pipe: BufferedReader
     _said: "_Said"
     _process: "subprocess.Popen[bytes]"
     samples: int = field(default=0, init=False)  # that were read so far
@@ -122,10 +126,13 @@ class Sound:
     def blocks(self) -> Iterator[Samples]:
         """All samples in their order. Afterwards `errors` is whole."""
         frame = 4 * self.channels
-        while data := self._pipe.read(BLOCK * frame):
-            block = np.frombuffer(data[: len(data) // frame * frame], np.float32).reshape(-1, self.channels)
-            self.samples += len(block)
-            yield block
+        while True:
+            block = np.empty((BLOCK, self.channels), np.float32)
+            count = self._pipe.readinto(block.data.cast("B")) // frame
+            if not count:
+                break
+            self.samples += count
+            yield block[:count]
         self._process.wait()
         self._said.join()
 
@@ -138,6 +145,16 @@ class Sound:
     def codec(self) -> str:
         """Name of the audio codec, such as mp3, vorbis or pcm_s16le."""
         return self._said.codec
+
+    @property
+    def tempo_tag(self) -> str:
+        """What the file's metadata give as its tempo; empty if they don't."""
+        return self._said.tag(TEMPO_TAGS)
+
+    @property
+    def key_tag(self) -> str:
+        """What the file's metadata give as its key; empty if they don't."""
+        return self._said.tag(KEY_TAGS)
 
     @property
     def complaint(self) -> str:
@@ -171,8 +188,8 @@ def decoding(path: Path, most_s: float, limit_s: float) -> Iterator[Sound]:
         *("-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"),
         *("-map", "0:a:0", "-t", f"{most_s}", "-c:a", "pcm_f32le", "-f", "wav", "-fflags", "+bitexact", "pipe:1"),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        assert process.stdout and process.stderr
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=PIPE) as process:
+        assert isinstance(process.stdout, BufferedReader) and process.stderr
         said = _Said(process.stderr)
         watch = threading.Timer(limit_s, process.kill)
         watch.start()
@@ -212,6 +229,10 @@ class _Said(threading.Thread):
             if "Stream #0" in line and " Audio: " in line:
                 return line.partition(" Audio: ")[2].replace(",", " ").split()[0]
         return ""
+
+    def tag(self, names: Sequence[str]) -> str:
+        found = filter(None, map(TAG.search, list(self.lines)))
+        return next((one[2].strip() for one in found if one[1].lower() in names), "")
 
     @property
     def stated_s(self) -> float | None:
@@ -265,7 +286,7 @@ def encode(stereo: Samples, rate_hz: int, kbit: int, path: Path) -> None:
         *("-fflags", "+bitexact", "-flags:a", "+bitexact", f"file:{path.absolute()}"),
     ]
     with tempfile.TemporaryFile() as said:
-        process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said)
+        process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said, pipesize=PIPE)
         try:
             process.stdin.write(np.ascontiguousarray(stereo, np.float32).data)
         except BrokenPipeError:
@@ -275,4 +296,4 @@ def encode(stereo: Samples, rate_hz: int, kbit: int, path: Path) -> None:
         if process.wait():
             said.seek(0)
             line = said.read(2000).decode(errors="replace").strip().replace("\n", "; ")
-            raise OSError(f"{path} can't be written by ffmpeg: {line}")
+            raise OSError(f"{path} can't be written by ffmpeg: {line or f'it ended with {process.returncode}'}")

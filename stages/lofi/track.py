@@ -1,15 +1,16 @@
 """One file, read once: what it is, whether it can be used, and the samples that it becomes."""
 
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from pydantic import Field
 
-from stages.lofi import fingerprint, levels, loudness, media, quality
+from stages.lofi import fingerprint, levels, loudness, media, picture, quality
 from stages.lofi.clipping import Clipping
+from stages.lofi.keys import key_of_tag, tempo_of_tag
 from stages.lofi.media import Samples
 from stages.params import Params
 
@@ -42,7 +43,8 @@ class Track:
     status: Status
     detail: str = ""
     measures: dict[str, float | int | str] = field(default_factory=dict)
-    print: list[int] = field(default_factory=list)  # words of its fingerprint
+    picture: str = ""  # see picture.py; empty where nothing could be decoded
+    print: str = ""  # its fingerprint, see fingerprint.py
     warnings: tuple[str, ...] = ()
 
 
@@ -67,59 +69,78 @@ def examined(path: Path, result: Path, params: TrackParams) -> Track:
 
 
 def _examined(path: Path, result: Path, params: TrackParams) -> Track:
-    with media.decoding(path, params.max_s + SPARE_S, params.limit_s) as sound:
-        stereo, clipping, peak = _read(sound)
+    most_s = params.max_s + SPARE_S
+    with media.decoding(path, most_s, params.limit_s) as sound:
+        stereo, clipping, peak = _read(sound, most_s)
     seconds = sound.samples / sound.rate_hz
     about: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "rate_hz": sound.rate_hz,
         "channels": sound.channels,
         "codec": sound.codec,
+        "tempo_tag": tempo_of_tag(sound.tempo_tag) or "",
+        "key_tag": key_of_tag(sound.key_tag),
         "decode_errors": sound.errors,
         "clipping": round(clipping.ratio, 8),
         "source_peak_dbfs": round(max(levels.dbfs(peak), -999.0), 2),
     }
+    seen = picture.picture(stereo, RATE_HZ)
+    track = Track("ok", "", about, seen.text() if seen else "")
     if sound.ended_early:
-        return Track("corrupt", f"decoding took over {params.limit_s:g} s", about)
+        return replace(track, status="corrupt", detail=f"decoding took over {params.limit_s:g} s")
     if not sound.samples:
-        return Track("corrupt", sound.complaint or "no samples", about)
+        return replace(track, status="corrupt", detail=sound.complaint or "no samples")
     stated = min(sound.stated_s or 0.0, params.max_s)
     if sound.errors and stated - seconds > max(LOST_S, LOST_SHARE * stated):
-        return Track("corrupt", f"{seconds:.1f} of {stated:.1f} s can be read", about)
+        return replace(track, status="corrupt", detail=f"{seconds:.1f} of {stated:.1f} s can be read")
     if seconds < params.min_s:
-        return Track("too_short", f"{seconds:.2f} s", about)
+        return replace(track, status="too_short", detail=f"{seconds:.2f} s")
     if clipping.ratio > params.max_clipping:
-        return Track("excessive_clipping", f"{clipping.ratio:.4%} of the samples", about)
+        return replace(track, status="excessive_clipping", detail=f"{clipping.ratio:.4%} of the samples")
     stereo = stereo[: round(params.max_s * RATE_HZ)]
     top = _highest(stereo)
     if levels.dbfs(peak) < QUIET_DBFS or not top:
-        return Track("excessive_silence", f"nothing over {QUIET_DBFS:g} dBFS", about | {"silence": 1.0})
+        about["silence"] = 1.0
+        return replace(track, status="excessive_silence", detail=f"nothing over {QUIET_DBFS:g} dBFS")
     gain = 10 ** (params.peak_dbfs / 20) / top
-    rms = levels.frame_rms(stereo, RATE_HZ)
-    silence = levels.silence_ratio(rms, gain)
+    stereo *= np.float32(gain)
+    frames = levels.frames(stereo, RATE_HZ)
+    silence = levels.silence_ratio(frames.rms)
     about["silence"] = round(silence, 6)
     if silence > params.max_silence:
-        return Track("excessive_silence", f"{silence:.1%} of the time", about)
-    stereo *= np.float32(gain)
-    return _normalised(stereo, result, about, gain, params)
+        return replace(track, status="excessive_silence", detail=f"{silence:.1%} of the time")
+    about["gain_db"] = round(levels.dbfs(gain), 2)
+    return _normalised(stereo, frames, result, track, params)
 
 
-def _read(sound: media.Sound) -> tuple[Samples, Clipping, float]:
-    """The whole sound as stereo at 48 kHz, its clipping, and its highest sample."""
+def _read(sound: media.Sound, most_s: float) -> tuple[Samples, Clipping, float]:
+    """The whole sound as stereo at 48 kHz, its clipping, and its highest sample. `most_s`: how long it is at most."""
     import soxr
 
     mix = media.sides(sound.channels, sound.mask)
-    stream = soxr.ResampleStream(sound.rate_hz, RATE_HZ, 2, dtype="float32", quality="HQ")
+    # one channel is resampled once, and then is both sides
+    stream = soxr.ResampleStream(sound.rate_hz, RATE_HZ, min(sound.channels, 2), dtype="float32", quality="HQ")
     clipping = Clipping(sound.channels, beyond=sound.is_lossy)
-    found: list[Samples] = []
-    peak = 0.0
+    # one array of the longest length: what isn't written to takes no memory, and nothing is copied at the end
+    stereo = np.empty((round((most_s + 1) * RATE_HZ), 2), np.float32)
+    length, peak = 0, 0.0
     for block in sound.blocks():
-        block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
+        # one sum tells whether all samples are numbers, for less than looking at each
+        if not np.isfinite(block.sum()):
+            block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
         clipping.add(block)
         peak = max(peak, _highest(block))
-        found.append(stream.resample_chunk(_mixed(block, mix)))
-    found.append(stream.resample_chunk(np.zeros((0, 2), np.float32), last=True))
-    return np.concatenate(found), clipping, peak
+        length = _append(stereo, length, stream.resample_chunk(_mixed(block, mix)))
+    length = _append(
+        stereo, length, stream.resample_chunk(np.zeros((0, min(sound.channels, 2)), np.float32), last=True)
+    )
+    return stereo[:length], clipping, peak
+
+
+def _append(stereo: Samples, length: int, new: Samples) -> int:
+    """Write `new` to `stereo` from `length` on; the length after it."""
+    stereo[length : length + len(new)] = new
+    return length + len(new)
 
 
 def _highest(block: Samples) -> float:
@@ -128,9 +149,9 @@ def _highest(block: Samples) -> float:
 
 
 def _mixed(block: Samples, mix: Samples) -> Samples:
-    """`block` in stereo. Without a matrix product: a BLAS may round it otherwise."""
+    """`block` in stereo, or as it is if it has one channel. Without a matrix product: a BLAS may round it otherwise."""
     if len(mix) <= 2:
-        return np.ascontiguousarray(np.broadcast_to(block, (len(block), 2)), np.float32)
+        return block
     found = np.zeros((len(block), 2), np.float32)
     for channel, row in enumerate(mix):
         for side in (0, 1):
@@ -139,30 +160,24 @@ def _mixed(block: Samples, mix: Samples) -> Samples:
     return found
 
 
-def _normalised(
-    stereo: Samples, result: Path, about: dict[str, float | int | str], gain: float, params: TrackParams
-) -> Track:
+def _normalised(stereo: Samples, frames: levels.Frames, result: Path, about: Track, params: TrackParams) -> Track:
     """Measure `stereo`, which has its gain, write it to `result`, and hold what was written against it."""
-    import soxr
-
-    mono = soxr.resample(stereo.mean(axis=1), RATE_HZ, fingerprint.RATE_HZ, "HQ")
-    faults = levels.channel_faults(stereo)
-    rms = float(np.sqrt(np.square(levels.frame_rms(stereo, RATE_HZ)).mean()))
+    measures = about.measures
+    faults = levels.channel_faults(frames)
     bandwidth = levels.bandwidth_hz(stereo, RATE_HZ)
-    crest = params.peak_dbfs - levels.dbfs(rms)
+    crest = params.peak_dbfs - levels.dbfs(float(np.sqrt(np.square(frames.rms).mean())))
     taken = quality.penalties(
-        clipping=float(about["clipping"]),
+        clipping=float(measures["clipping"]),
         bandwidth_hz=bandwidth,
-        silence=float(about["silence"]),
+        silence=float(measures["silence"]),
         crest_db=crest,
-        peak_dbfs=float(about["source_peak_dbfs"]),
+        peak_dbfs=float(measures["source_peak_dbfs"]),
         faults=faults,
-        errors=int(about["decode_errors"]),
+        errors=int(measures["decode_errors"]),
     )
     peak, samples = _written(stereo, result, params)
-    about |= {
-        "gain_db": round(levels.dbfs(gain), 2),
-        "peak_dbfs": round(peak, 3),
+    more: dict[str, float | int | str] = {
+        "peak_dbfs": round(peak, 2),
         "samples": samples,
         "loudness_lufs": round(max(loudness.integrated_lufs(stereo), -999.0), 2),
         "true_peak_dbtp": round(loudness.true_peak_dbtp(stereo), 2),
@@ -171,23 +186,31 @@ def _normalised(
         "quality": quality.score(taken),
         **{f"taken_{name}": value for name, value in taken.items()},
     }
-    warnings = [*faults, *(["decode_errors"] if about["decode_errors"] else [])]
-    return Track("ok", "", about, fingerprint.fingerprint(mono).tolist(), tuple(warnings))
+    return replace(
+        about,
+        measures=measures | more,
+        print=fingerprint.text(fingerprint.of_stereo(stereo, RATE_HZ)),
+        warnings=(*faults, *(["decode_errors"] if measures["decode_errors"] else [])),
+    )
 
 
 def _written(stereo: Samples, result: Path, params: TrackParams) -> tuple[float, int]:
     """Encode `stereo` to `result`, once more if its peak came out wrong; the peak and the samples decoded."""
     media.encode(stereo, RATE_HZ, params.kbit, result)
-    peak, samples = _decoded(result, params)
+    peak, samples = _decoded(result)
     if abs(peak - params.peak_dbfs) > params.peak_tolerance_db:
         media.encode(stereo * np.float32(10 ** ((params.peak_dbfs - peak) / 20)), RATE_HZ, params.kbit, result)
-        peak, samples = _decoded(result, params)
+        peak, samples = _decoded(result)
     return peak, samples
 
 
-def _decoded(result: Path, params: TrackParams) -> tuple[float, int]:
-    top = 0.0
-    with media.decoding(result, params.max_s + SPARE_S, params.limit_s) as sound:
-        for block in sound.blocks():
+def _decoded(result: Path) -> tuple[float, int]:
+    """Peak in dBFS and samples of what was written, by another decoder than that of ffmpeg, which encoded it."""
+    import soundfile
+
+    top, samples = 0.0, 0
+    with soundfile.SoundFile(result) as file:
+        for block in file.blocks(media.BLOCK, dtype="float32"):
             top = max(top, _highest(block))
-    return levels.dbfs(top), sound.samples
+            samples += len(block)
+    return levels.dbfs(top), samples

@@ -1,6 +1,5 @@
 """Pictures of style: the source, the author and the output beside each other."""
 
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -8,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from stages.files import write_bytes
+from stages.figure import INK, PALE, canvas, plain, say, write
 
-INK, PALE = "#333333", "#dddddd"
 # Grey for what goes in, the blues of the training curve for the author, and one warm colour for what came out; told
 # apart by every kind of colour vision (Okabe and Ito 2008).
 COLOURS = {"source": "#8a8a8a", "author": "#0072b2", "output": "#d55e00"}
@@ -26,9 +24,9 @@ def draw_lengths(lengths: Mapping[str, Sequence[int]], path: Path) -> None:
     Shares of the sentences in steps of 4 words, with medians; the last step holds all longer ones. A text that is
     missing or has no sentences is left out. The bytes depend on the numbers and on matplotlib alone.
     """
-    figure = _figure(8, 3.2)
+    figure = canvas(8, 3.2)
     axes = figure.add_subplot()
-    _plain(axes)
+    plain(axes)
     axes.set_xlabel("words in a sentence")
     axes.set_ylabel("share of sentences")
     edges = np.arange(0, LONGEST + 2 * BIN, BIN)
@@ -49,8 +47,8 @@ def draw_lengths(lengths: Mapping[str, Sequence[int]], path: Path) -> None:
         axes.yaxis.set_major_formatter(_percent)
         axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
     else:
-        _say(axes, "no sentences here")
-    _write(figure, path)
+        say(axes, "no sentences here")
+    write(figure, path)
 
 
 def draw_bars(panels: Mapping[str, Mapping[str, float | None]], caption: str, path: Path) -> None:
@@ -60,9 +58,9 @@ def draw_bars(panels: Mapping[str, Mapping[str, float | None]], caption: str, pa
     is as good to see as a comma. A value of None has a dash for a bar.
     """
     rows = max(1, -(-len(panels) // COLUMNS))
-    figure = _figure(8, 0.35 + 1.05 * rows)
+    figure = canvas(8, 0.35 + 1.05 * rows)
     if not panels:
-        _say(figure.add_subplot(), "nothing was measured here")
+        say(figure.add_subplot(), "nothing was measured here")
     for place, (title, values) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(rows, COLUMNS, place)
         _panel(axes, title, values)
@@ -72,7 +70,7 @@ def draw_bars(panels: Mapping[str, Mapping[str, float | None]], caption: str, pa
         keys = [Patch(color=colour, label=name) for name, colour in COLOURS.items()]
         figure.legend(handles=keys, frameon=False, loc="outside upper right", ncols=3)
         figure.text(0.006, 1 - 0.2 / figure.get_figheight(), caption, color=INK, va="center")
-    _write(figure, path)
+    write(figure, path)
 
 
 def draw_histograms(panels: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
@@ -80,15 +78,15 @@ def draw_histograms(panels: Mapping[str, Mapping[str, Sequence[float]]], path: P
 
     Shares of the rows of a kind, since kinds differ in number. A kind without rows is left out.
     """
-    figure = _figure(8, 2.4)
+    figure = canvas(8, 2.4)
     for place, (title, kinds) in enumerate(panels.items(), 1):
         axes = figure.add_subplot(1, len(panels), place)
-        _plain(axes)
+        plain(axes)
         axes.set_title(title, fontsize=9, color=INK, loc="left")
         axes.tick_params(labelsize=8)
         found = {kind: values for kind, values in kinds.items() if values}
         if not found:
-            _say(axes, "no rows here")
+            say(axes, "no rows here")
             continue
         # the bins of all kinds together, so that their curves compare
         edges = np.histogram_bin_edges([value for values in found.values() for value in values], BINS)
@@ -98,11 +96,11 @@ def draw_histograms(panels: Mapping[str, Mapping[str, Sequence[float]]], path: P
         axes.set_ylim(bottom=0)
         axes.yaxis.set_major_formatter(_percent)
         axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.14), borderaxespad=0)
-    _write(figure, path)
+    write(figure, path)
 
 
 def _panel(axes: Any, title: str, values: Mapping[str, float | None]) -> None:
-    _plain(axes)
+    plain(axes)
     axes.set_title(title, fontsize=9, color=INK, loc="left")
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_color(PALE)
@@ -118,30 +116,5 @@ def _panel(axes: Any, title: str, values: Mapping[str, float | None]) -> None:
         axes.annotate(text, (value or 0, row), (4, 0), textcoords="offset points", va="center", fontsize=8, color=INK)
 
 
-def _figure(width: float, height: float) -> Any:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), dpi=110, layout="constrained")
-
-
-def _plain(axes: Any) -> None:
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    axes.tick_params(colors=INK)
-
-
 def _percent(share: float, _place: int) -> str:
     return f"{100 * share:g} %"
-
-
-def _say(axes: Any, words: str) -> None:
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes, color=INK)
-
-
-def _write(figure: Any, path: Path) -> None:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    image = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(image, metadata={"Software": None})
-    write_bytes(path, image.getvalue())

@@ -8,7 +8,7 @@ import pytest
 
 from stages import store
 from stages.files import sha256_tree, write_bytes, write_csv, write_text
-from stages.lofi import media
+from stages.lofi import manifest, media
 from stages.lofi.caption import FLAGS, CaptionParams, caption
 from stages.lofi.sources import COLUMNS
 from stages.lofi.styles import CATEGORIES, STYLES
@@ -54,19 +54,19 @@ class Folders:
         for folder in (self.raw, self.collected):
             folder.mkdir(parents=True)
         self.sounds = sounds
-        self.rows: list[tuple[str, str, str, str]] = []
+        self.rows: list[dict[str, object]] = []
 
-    def add(self, file: str, name: str, sound: str = "band") -> None:
+    def add(self, file: str, name: str, sound: str = "band", **more: object) -> None:
         """A track such as raw/core/a.wav that curate accepted as `name`."""
         write_bytes(self.curated / f"{name}.flac", self.sounds[sound])
-        self._row(file, "ok", "", name)
+        self._row({"file": file, "status": "ok", "name": name} | more)
 
     def refuse(self, file: str) -> None:
-        self._row(file, "too_short", "12 s", "")
+        self._row({"file": file, "status": "too_short"})
 
-    def _row(self, *row: str) -> None:
-        self.rows.append(row)  # type: ignore[arg-type]
-        write_csv(self.curated / "manifest.csv", ["file", "status", "reason", "name"], self.rows)
+    def _row(self, row: dict[str, object]) -> None:
+        self.rows.append(row)
+        manifest.write(self.curated, self.rows)
 
     def sources(self, *rows: str, origin: str = "raw", columns: tuple[str, ...] = COLUMNS) -> None:
         write_text(self.raw.parent / origin / "sources.csv", "\n".join([",".join(columns), *rows]) + "\n")
@@ -273,7 +273,7 @@ def test_a_broken_set_up_is_one_line(folders: Folders) -> None:
     with pytest.raises(StageError, match=r"a\.mp3 is missing"):
         folders.caption()
     write_csv(folders.curated / "manifest.csv", ["file", "status"], [])
-    with pytest.raises(StageError, match=r"manifest\.csv has no column name"):
+    with pytest.raises(StageError, match=r"manifest\.csv has no column detail, name, "):
         folders.caption()
 
 
@@ -314,3 +314,17 @@ def test_one_worker_or_two_give_the_same_bytes(
     assert len(hashes) == 1
     assert metrics[0] == metrics[1]
     assert len({(folders.captioned / f"t{number}_prompt.txt").read_bytes() for number in range(8)}) == 8
+
+
+def test_the_files_own_tempo_and_key_count_before_what_is_heard_and_after_sources(folders: Folders) -> None:
+    folders.add("raw/jazz lofi/a.wav", "a", tempo_tag=164.0, key_tag="F# minor")
+    folders.add("raw/jazz lofi/b.wav", "b", tempo_tag=84.0, key_tag="F# minor")
+    columns = (*COLUMNS, "tempo_bpm", "key")
+    folders.sources("jazz lofi/b.wav,Me,own,0,2026-01-31,CORE-02,4,71,C major", columns=columns)
+    folders.caption()
+    rows = folders.captions()
+    assert [(rows[name]["tempo_bpm"], rows[name]["key"]) for name in "ab"] == [
+        ("82.0", "F# minor"),
+        ("71.0", "C major"),
+    ]
+    assert (rows["a"]["tempo_confidence"], rows["b"]["provider"], rows["b"]["license"]) == ("1.00", "Me", "own")

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -31,11 +32,13 @@ TRACK: dict[str, Any] = {
     "kbit": 320,
     "limit_s": 30.0,
 }
+PICTURES = ("tracks", "refused", "measures")
 PARAMS: dict[str, Any] = {"track": TRACK, "same": 0.85}
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> Path:
+def raw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("REFRAIN_ENGINE", "sequential")  # workers of an earlier test would keep its environment
     (tmp_path / "collected").mkdir()
     (tmp_path / "raw").mkdir()
     return tmp_path / "raw"
@@ -45,7 +48,8 @@ def curated(raw: Path, out: str = "curated", **changes: Any) -> tuple[dict[str, 
     """Rows of the manifest by file, and the metrics."""
     params = CurateParams.model_validate(PARAMS | {"track": TRACK | changes})
     folder = raw.parent / out
-    metrics = curate(raw.parent / "collected", raw, folder, params)
+    tracks, refused, measures = (raw.parent / f"{name}.png" for name in PICTURES)
+    metrics = curate(raw.parent / "collected", raw, folder, tracks, refused, measures, params)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         return {row["file"].removeprefix("raw/"): row for row in csv.DictReader(file)}, metrics
 
@@ -221,7 +225,7 @@ def test_every_kind_of_file_has_its_status(raw: Path, tmp_path: Path) -> None:
     accepted = [row for row in rows.values() if row["status"] == "ok"]
     assert len({row["name"].lower() for row in accepted}) == len(accepted) == metrics["files_ok"]
     assert {path.name for path in (raw.parent / "curated").iterdir()} == {
-        "manifest.csv",
+        *("manifest.csv", "sheets"),
         *(f"{row['name']}.mp3" for row in accepted),
     }
     for row in accepted:
@@ -270,7 +274,9 @@ def test_one_worker_and_two_give_the_same_bytes_and_so_does_the_store(raw: Path,
     _, metrics = curated(raw, kbit=kbit)
     first = sha256_tree(tmp_path / "curated")
     (tmp_path / "params.yaml").write_text(json.dumps({"curate": PARAMS | {"track": TRACK | {"kbit": kbit}}}))
-    paths = [str(tmp_path / name) for name in ("collected", "raw", "again")]
+    pictures = [tmp_path / f"{name}.png" for name in PICTURES]
+    drawn = [path.read_bytes() for path in pictures]
+    paths = [*(str(tmp_path / name) for name in ("collected", "raw", "again")), *map(str, pictures)]
     command = ["stages.lofi.curate", *paths, "--params", "curate", "--params-file", str(tmp_path / "params.yaml")]
     environment = os.environ | {
         "REFRAIN_ENGINE": "loky",
@@ -279,6 +285,7 @@ def test_one_worker_and_two_give_the_same_bytes_and_so_does_the_store(raw: Path,
     }
     subprocess.run([sys.executable, "-m", *command], cwd=ROOT, env=environment, check=True)
     assert sha256_tree(tmp_path / "again") == first
+    assert [path.read_bytes() for path in pictures] == drawn
     _, again = curated(raw, kbit=kbit)  # all of it from the store
     assert sha256_tree(tmp_path / "curated") == first
     assert again == metrics
@@ -343,3 +350,65 @@ def test_what_is_wrong_with_channels_is_a_warning(raw: Path, samples: Callable[[
     assert (rows["a.wav"]["status"], rows["a.wav"]["warnings"]) == ("ok", warning)
     assert metrics["warnings"] == {warning: 1}
     assert float(rows["a.wav"]["quality"]) < 100
+
+
+def test_a_disk_that_fills_ends_the_stage_in_one_line_and_leaves_what_was_there(raw: Path, tmp_path: Path) -> None:
+    good(raw / "a.wav", 1)
+    curated(raw)
+    before = sha256_tree(tmp_path / "curated")
+    good(raw / "b.wav", 2)
+    (tmp_path / "params.yaml").write_text(json.dumps({"curate": PARAMS}))
+    paths = [
+        *(str(tmp_path / name) for name in ("collected", "raw", "curated")),
+        *(str(tmp_path / n) for n in PICTURES),
+    ]
+    command = [sys.executable, "-m", "stages.lofi.curate", *paths, "--params", "curate"]
+    done = subprocess.run(
+        [*command, "--params-file", str(tmp_path / "params.yaml")],
+        cwd=ROOT,
+        # no file may grow beyond 20 kB: to who writes it is as on a disk that is full
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if line.startswith("curate: ")]
+    assert len(lines) == 1 and ".mp3" in lines[0] and "Traceback" not in done.stderr
+    assert sha256_tree(tmp_path / "curated") == before
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".curated")]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options", "found"),
+    [
+        (".mp3", ("-metadata", "TBPM=85", "-metadata", "TKEY=Am"), ("85.0", "A minor")),
+        (".flac", ("-metadata", "BPM=77.5", "-metadata", "INITIALKEY=8A"), ("77.5", "A minor")),
+        (".ogg", ("-metadata", "bpm=fast", "-metadata", "key=F#m"), ("", "F# minor")),
+        (".wav", (), ("", "")),
+    ],
+)
+def test_the_tempo_and_key_of_a_files_metadata_are_in_the_manifest(
+    raw: Path, tmp_path: Path, suffix: str, options: tuple[str, ...], found: tuple[str, str]
+) -> None:
+    encoded(raw / f"a{suffix}", good(tmp_path / "source.wav"), *options)
+    rows, _ = curated(raw)
+    assert (rows[f"a{suffix}"]["tempo_tag"], rows[f"a{suffix}"]["key_tag"]) == found
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="the file system refuses such names")
+def test_a_name_that_is_no_text_is_curated_and_written_with_escapes(raw: Path) -> None:
+    good(raw / "a.wav", 1)
+    (raw / "a.wav").rename(raw / os.fsdecode(b"caf\xe9 \xff\nx.wav"))
+    rows, _ = curated(raw)
+    assert [(name, row["status"]) for name, row in rows.items()] == [(r"caf\udce9 \udcff\nx.wav", "ok")]
+
+
+def test_every_file_is_on_a_sheet_the_refused_ones_with_why(raw: Path, tmp_path: Path) -> None:
+    good(raw / "a.wav", 1)
+    wav(raw / "short.wav", int16(music(1.0)))
+    (raw / "broken.mp3").write_bytes(b"no sound")
+    curated(raw)
+    sheets = tmp_path / "curated" / "sheets"
+    assert sorted(path.name for path in sheets.iterdir()) == ["accepted-001.png", "refused-001.png"]
+    assert (sheets / "accepted-001.png").read_bytes() == (tmp_path / "tracks.png").read_bytes()
+    assert (sheets / "refused-001.png").read_bytes() == (tmp_path / "refused.png").read_bytes()
