@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field
 
 from stages import store
-from stages.files import sha256_file, write_bytes, write_csv
+from stages.files import replacing_folder, sha256_file, write_bytes, write_csv
 from stages.lofi import lyrics, manifest, media, sources, styles, tags, tempo
 from stages.lofi.sources import Source
 from stages.lofi.styles import CATEGORIES, STYLES, Style
@@ -104,11 +104,12 @@ def caption(curated: Path, raw: Path, collected: Path, captioned: Path, params: 
     )
     captions = [_caption(track, measured, params) for track, measured in zip(tracks, heard)]
 
-    for track, one in zip(tracks, captions):
-        write_bytes(captioned / f"{track.name}_prompt.txt", one.prompt)
-        write_bytes(captioned / f"{track.name}_lyrics.txt", one.lyrics)
-    lines = [_line(track, one) for track, one in zip(tracks, captions)]
-    write_csv(captioned / "captions.csv", COLUMNS, lines)
+    with replacing_folder(captioned) as folder:
+        for track, one in zip(tracks, captions):
+            write_bytes(folder / f"{track.name}_prompt.txt", one.prompt)
+            write_bytes(folder / f"{track.name}_lyrics.txt", one.lyrics)
+        lines = [_line(track, one) for track, one in zip(tracks, captions)]
+        write_csv(folder / "captions.csv", COLUMNS, lines)
     flags = Counter(flag for one in captions for flag in one.flags)
     categories = Counter(track.styles[0].category for track in tracks)
     codes = Counter(track.styles[0].code for track in tracks)
@@ -152,7 +153,7 @@ def _own(raw: Path) -> dict[str, Path]:
     found = {}
     for path in raw.rglob("*.txt"):
         # a link could lead out of the folder, a FIFO never ends
-        if path.stem.endswith(("_prompt", "_lyrics")) and path.is_file() and not path.is_symlink():
+        if path.stem.endswith(("_prompt", "_lyrics")) and path.is_file() and not manifest.leads_out(path, raw):
             found[manifest.printable(f"{raw.name}/{path.relative_to(raw).as_posix()}")] = path
     return found
 

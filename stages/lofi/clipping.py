@@ -12,7 +12,10 @@ from stages.lofi.media import Samples
 
 LSB = 1 / 32768  # of 16 bits
 DROP = 16 * LSB  # what a wave that was cut off falls by beside the run, at least
-RUN = 2  # samples
+# In 8 bits the top of a sine is flat where it stays within a code, and three samples on it falls by four at most.
+DROP_8_BIT = 4.5 / 128
+# Two samples as high as each other are the top of any tone that is sampled evenly about its crest; three are of none.
+RUN = 3
 
 
 @dataclass
@@ -25,10 +28,10 @@ class Side:
     before: float = 0.0  # the sample before that run
     last: float | None = None  # of the last block
 
-    def close(self, after: float) -> int:
-        """The clipped samples of the open run, which `after` ends."""
+    def close(self, after: float, least: float) -> int:
+        """The clipped samples of the open run, which `after` ends; the wave falls by more than `least` beside it."""
         drop = self.ceiling - min(self.before, after)
-        return self.open if self.open >= RUN and drop > DROP else 0
+        return self.open if self.open >= RUN and drop > least else 0
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Clipping:
 
     channels: int
     beyond: bool
+    drop: float = DROP  # beside a run, at least
     samples: int = field(default=0, init=False)  # of all channels
     over: int = field(default=0, init=False)
     _sides: list[tuple[Side, Side]] = field(init=False)
@@ -53,16 +57,16 @@ class Clipping:
             wave = block[:, channel]
             if len(wave):
                 for side, signed in zip(sides, (wave, -wave)):
-                    _count(side, signed)
+                    _count(side, signed, self.drop)
 
     @property
     def ratio(self) -> float:
         """Clipped samples over all, from 0 to 1."""
-        flat = sum(side.clipped + side.close(side.ceiling) for sides in self._sides for side in sides)
+        flat = sum(side.clipped + side.close(side.ceiling, self.drop) for sides in self._sides for side in sides)
         return max(flat, self.over) / self.samples if self.samples else 0.0
 
 
-def _count(side: Side, wave: Samples) -> None:
+def _count(side: Side, wave: Samples, least: float) -> None:
     """Add the flat runs of `wave` at the ceiling, which a higher sample raises; one at its end stays open."""
     top = float(wave.max(initial=0.0))
     if top > side.ceiling:
@@ -70,7 +74,7 @@ def _count(side: Side, wave: Samples) -> None:
     at = np.flatnonzero(wave == np.float32(side.ceiling)) if side.ceiling > 0 else np.zeros(0, np.int64)
     goes_on = side.open > 0 and len(at) > 0 and at[0] == 0
     if not goes_on:
-        side.clipped += side.close(float(wave[0]))
+        side.clipped += side.close(float(wave[0]), least)
     earlier, side.open = (side.open if goes_on else 0), 0
     last, side.last = side.last, float(wave[-1])
     if not len(at):
@@ -86,4 +90,4 @@ def _count(side: Side, wave: Samples) -> None:
         side.open, side.before = int(lengths[-1]), float(before[-1])
         lengths, before, ends = lengths[:-1], before[:-1], ends[:-1]
     drop = side.ceiling - np.minimum(before, wave[ends])
-    side.clipped += int(lengths[(lengths >= RUN) & (drop > DROP)].sum())
+    side.clipped += int(lengths[(lengths >= RUN) & (drop > least)].sum())

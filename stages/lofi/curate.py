@@ -12,7 +12,8 @@ import stat
 import tempfile
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -24,12 +25,12 @@ from pydantic import Field
 
 from stages.files import replacing_folder, sha256, sha256_file, write_bytes
 from stages.lofi import contact_sheet, figures, fingerprint, manifest, media
-from stages.lofi.fingerprint import Index, Match
+from stages.lofi.fingerprint import Index
 from stages.lofi.picture import Picture
 from stages.lofi.track import STATUSES, Status, Track, TrackParams, examined
 from stages.params import Params
 from stages.run import run
-from stages.store import code_digest, digest, get, put
+from stages.store import code_digest, digest, get, put, scratch
 from stages.workers import map_items
 
 KIND = "tracks"
@@ -63,7 +64,7 @@ class File:
         """What its result is called: letters that every system takes, and a hash of where it lies."""
         stem = unicodedata.normalize("NFKD", self.path.stem).encode("ascii", "ignore").decode()
         stem = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:NAME_CHARACTERS].strip("-")
-        return f"{stem or 'track'}-{sha256(os.fsencode(self.id))[:8]}"
+        return f"{stem or 'track'}-{sha256(os.fsencode(self.id))[:12]}"
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,8 @@ def found(folders: Sequence[Path]) -> list[File]:
     for folder in folders:
         for parent, names, members in os.walk(folder):
             names[:] = sorted(name for name in names if not name.startswith("."))
-            for name in members:
+            # folders that are links aren't walked through, but they are told of
+            for name in [*members, *(name for name in names if Path(parent, name).is_symlink())]:
                 path = Path(parent, name)
                 if not name.startswith(".") and path.suffix.lower() not in BESIDE:
                     files.append(File(f"{folder.name}/{path.relative_to(folder)}", path))
@@ -131,47 +133,62 @@ def _result(file: File, folder: Path, params: TrackParams, decisive: str) -> Res
     refused = _outside(file)
     if refused:
         return Result(file, Track("skipped", refused), "", "")
-    out = folder / f"{file.name}{'.mp3' if params.kbit else '.flac'}"
     try:
-        return _written(file, out, params, decisive)
+        source = sha256_file(file.path)
     except OSError as error:
-        if error.filename or not error.strerror:
-            raise
-        # a full disk is told by a write, which knows no name
-        raise OSError(error.errno, error.strerror, str(out)) from error
-
-
-def _written(file: File, out: Path, params: TrackParams, decisive: str) -> Result:
-    source = sha256_file(file.path)
-    key = digest(source, decisive)
+        return Result(file, Track("skipped", f"can't be read: {error.strerror}"), "", "")
+    out = folder / f"{file.name}{'.mp3' if params.kbit else '.flac'}"
+    # what ffmpeg doesn't know is corrupt or unsupported by its suffix
+    key = digest(source, decisive, file.path.suffix.lower() in media.SUFFIXES)
     kept = get(KIND, key)
     if kept is None:
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=".") as scratch:
-            made = Path(scratch, "result")
-            track = examined(file.path, made, params)
-            data = made.read_bytes() if track.status == "ok" else b""
-        put(KIND, key, json.dumps(asdict(track)).encode() + b"\n" + data)
+        track, data = _made(file, folder, params)
+        if track.lasting:
+            with _naming(scratch()):
+                put(KIND, key, json.dumps(asdict(track)).encode() + b"\n" + data)
     else:
         about, _, data = kept.partition(b"\n")
         track = Track(**json.loads(about))
-    if track.status == "ok":
-        write_bytes(out, data)
+    if data:
+        with _naming(out):
+            write_bytes(out, data)
     return Result(file, track, source, sha256(data) if data else "")
+
+
+def _made(file: File, folder: Path, params: TrackParams) -> tuple[Track, bytes]:
+    """What `file` is, and what it becomes; nothing if it can't be used."""
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".") as temporary:
+        made = Path(temporary, "result")
+        track = examined(file.path, made, params)
+        return track, made.read_bytes() if track.status == "ok" else b""
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Gives an OSError the name of `path` if it has none: a full disk is told by a write, which knows no name."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename or not error.strerror:
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _outside(file: File) -> str:
     """Why a file isn't read: it is none, or a link that leads elsewhere; else nothing."""
+    root = file.path
+    for _ in Path(file.id).parts[1:]:
+        root = root.parent
     try:
         kind = file.path.stat()
     except OSError as error:
         return f"can't be opened: {error.strerror}"
+    if manifest.leads_out(file.path, root):
+        return "a link that leads out of the folder; copy what it leads to"
+    if stat.S_ISDIR(kind.st_mode):
+        return "a link to a folder; copy what it leads to"
     if not stat.S_ISREG(kind.st_mode):
         return "no regular file"
-    root = file.path
-    for _ in Path(file.id).parts[1:]:
-        root = root.parent
-    if file.path.is_symlink() and not file.path.resolve().is_relative_to(root.resolve()):
-        return "a link that leads out of the folder"
     if not os.access(file.path, os.R_OK):
         return "can't be opened: no permission"
     return ""
@@ -180,9 +197,8 @@ def _outside(file: File) -> str:
 def _rows(results: Sequence[Result], same: float) -> tuple[list[dict[str, object]], int]:
     """A row of the manifest for each file, and how many files sound like another one."""
     usable = [result for result in results if result.track.status == "ok"]
-    index = Index.of([fingerprint.of_text(result.track.print) for result in usable])
-    matches = [index.matches(index[place], same, besides=place) for place in range(len(index))]
-    groups = _groups(matches)
+    twins = _twins(usable, same)
+    groups = _groups(twins)
     place_of = {result.file.id: place for place, result in enumerate(usable)}
     rows: list[dict[str, object]] = []
     for result in results:
@@ -198,24 +214,41 @@ def _rows(results: Sequence[Result], same: float) -> tuple[list[dict[str, object
         }
         if place is not None:
             row |= {"name": result.file.name, "group": usable[groups[place]].file.name}
-            if matches[place]:
+            if twins[place]:
+                nearest = min(twins[place], key=lambda other: (-twins[place][other], other))
                 row |= {
-                    "same_as": manifest.printable(usable[matches[place][0].track].file.id),
-                    "similarity": round(matches[place][0].similarity, 4),
+                    "same_as": manifest.printable(usable[nearest].file.id),
+                    "similarity": round(twins[place][nearest], 4),
                     "warnings": " ".join([*track.warnings, "duplicate"]),
                 }
         rows.append(row)
-    return rows, sum(map(bool, matches))
+    return rows, sum(map(bool, twins))
 
 
-def _groups(matches: Sequence[Sequence[Match]]) -> list[int]:
+def _twins(usable: Sequence[Result], same: float) -> list[dict[int, float]]:
+    """For each track those that are the same recording, with their similarity; what one is to another, both are."""
+    index = Index.of([fingerprint.of_text(result.track.print) for result in usable])
+    twins: list[dict[int, float]] = [{} for _ in usable]
+    first: dict[str, int] = {}
+    for place, result in enumerate(usable):
+        pairs = {match.track: match.similarity for match in index.matches(index[place], same, besides=place)}
+        # copies are so whatever their fingerprints say
+        if (copy := first.setdefault(result.source, place)) != place:
+            pairs[copy] = 1.0
+        for other, similarity in pairs.items():
+            for one, another in ((place, other), (other, place)):
+                twins[one][another] = max(similarity, twins[one].get(another, 0.0))
+    return twins
+
+
+def _groups(twins: Sequence[dict[int, float]]) -> list[int]:
     """For each track the first one that it is the same recording as, through however many others."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [(place, match.track) for place, found in enumerate(matches) for match in found]
+    pairs = [(place, other) for place, others in enumerate(twins) for other in others]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
-    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(matches), len(matches)))
+    graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(twins), len(twins)))
     _, labels = connected_components(graph, directed=False)
     _, first = np.unique(labels, return_index=True)
     return [int(place) for place in first[labels]]

@@ -6,12 +6,14 @@ laid over each other; unrelated ones in nearly half.
 
 import base64
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lofi import levels
 from stages.lofi.media import Samples, ffmpeg
 from stages.run import StageError
 
@@ -22,9 +24,11 @@ LONGEST_S = 100.0  # of a track, from its beginning
 SHIFT = 4  # low bits that the index leaves out: those that encoding changes first
 EVERY = 8  # of the words of a track so many-th is in the index; of a track that is looked for all are looked up
 PLACE_BITS = np.uint64(32)
-SHORTEST = 40  # words that two prints must have in common: five seconds
+SHORTEST = 40  # words that two prints must have in common, five seconds, and
+COMMON = 0.5  # so much of the shorter one: a rest at the end of one and the start of another is no recording
 OFFSETS = 1 << 31  # added to an offset, so that it and its track are one number
-CANDIDATES = 16  # tracks and offsets that are compared in full, those with the most words in common
+CANDIDATES, TURNS = 16, 4  # tracks that are compared in full, at so many offsets: those with the most words in common
+MOST = 1 << 14  # entries of a word, beyond which it is not looked at
 
 
 def of_stereo(stereo: Samples, rate_hz: int) -> Print:
@@ -32,7 +36,7 @@ def of_stereo(stereo: Samples, rate_hz: int) -> Print:
     import soxr
 
     part = stereo[: round((LONGEST_S + 1) * rate_hz)]  # a second more, for the resampler to end on
-    return fingerprint(soxr.resample((part[:, 0] + part[:, 1]) * np.float32(0.5), rate_hz, RATE_HZ, "HQ"))
+    return fingerprint(soxr.resample(levels.mono(part[:, 0], part[:, 1]), rate_hz, RATE_HZ, "HQ"))
 
 
 def fingerprint(mono: Samples) -> Print:
@@ -69,7 +73,7 @@ def similarity(one: Print, other: Print, offset: int) -> float:
     first = one[max(offset, 0) :]
     second = other[max(-offset, 0) :]
     count = min(len(first), len(second))
-    if count < SHORTEST:
+    if count < max(SHORTEST, COMMON * min(len(one), len(other))):
         return 0.0
     different = np.bitwise_count(first[:count] ^ second[:count]).sum()
     return float(1 - different / (32 * count))
@@ -115,25 +119,41 @@ class Index:
 
     def matches(self, one: Print, least: float, besides: int = -1) -> list[Match]:
         """The tracks that are like `one` in at least `least` of the bits, the most similar first; not `besides`."""
-        words, at = np.unique(one >> np.uint32(SHIFT), return_index=True)
-        left = np.searchsorted(self._keys, words.astype(np.uint64) << PLACE_BITS)
-        right = np.searchsorted(self._keys, (words.astype(np.uint64) + np.uint64(1)) << PLACE_BITS)
-        # a word of a thousand tracks, such as that of silence, says nothing
-        usual = (right > left) & (right - left <= max(64, len(self) // 64))
-        if not usual.any():
-            return []
-        keys = np.concatenate([self._keys[a:b] for a, b in zip(left[usual], right[usual])])
-        where = (keys & np.uint64((1 << 32) - 1)).astype(np.int64)
-        tracks = np.searchsorted(self._starts, where, "right") - 1
-        offsets = np.repeat(at[usual], (right - left)[usual]) - (where - self._starts[tracks])
-        both = np.asarray((tracks << 32) + offsets + OFFSETS, np.int64)
-        pairs, votes = np.unique(both, return_counts=True)
+        tracks, offsets = self._places_of(one)
+        there = tracks != besides
+        pairs, votes = np.unique((tracks[there] << 32) + offsets[there] + OFFSETS, return_counts=True)
         found: dict[int, Match] = {}
-        for place in np.argsort(-votes, kind="stable")[:CANDIDATES]:
+        tried: Counter[int] = Counter()
+        # A loop has as many words in common at each of its turns: few offsets of a track are tried, those that lay
+        # most of both over each other, so that many tracks are.
+        nearness = np.abs((pairs & 0xFFFFFFFF) - OFFSETS)
+        for place in np.lexsort((nearness, -votes)):
             track, offset = int(pairs[place] >> 32), int(pairs[place] & 0xFFFFFFFF) - OFFSETS
-            if track == besides:
+            if len(tried) == CANDIDATES and track not in tried:
+                break
+            tried[track] += 1
+            if tried[track] > TURNS:
                 continue
             share = similarity(one, self[track], offset)
             if share >= least and share > (found[track].similarity if track in found else 0.0):
                 found[track] = Match(track, share, offset)
         return sorted(found.values(), key=lambda match: (-match.similarity, match.track))
+
+    def _places_of(self, one: Print) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the words of `one` are in the index: the tracks, and by how many words these then begin later."""
+        words, at = np.unique(one >> np.uint32(SHIFT), return_index=True)
+        left = np.searchsorted(self._keys, words.astype(np.uint64) << PLACE_BITS)
+        right = np.searchsorted(self._keys, (words.astype(np.uint64) + np.uint64(1)) << PLACE_BITS)
+        some = (right > left) & (right - left <= MOST)
+        counts = (right - left)[some]
+        if not len(counts):
+            return np.zeros(0, np.int64), np.zeros(0, np.int64)
+        keys = np.concatenate([self._keys[a:b] for a, b in zip(left[some], right[some])])
+        where = (keys & np.uint64((1 << 32) - 1)).astype(np.int64)
+        tracks = np.asarray(np.searchsorted(self._starts, where, "right") - 1, np.int64)
+        offsets = np.repeat(at[some], counts) - (where - self._starts[tracks])
+        # a word of many tracks, such as that of silence, says nothing; one that a steady track has all over does
+        word = np.repeat(np.arange(len(counts)), counts)
+        new = np.concatenate([[True], (word[1:] != word[:-1]) | (tracks[1:] != tracks[:-1])])
+        usual = np.bincount(word[new], minlength=len(counts)) > max(64, len(self) // 64)
+        return tracks[~usual[word]], offsets[~usual[word]]

@@ -11,6 +11,7 @@ FRAME_S = 0.05
 SILENT_DBFS = -60.0  # a frame below it is silent, after the gain that the track gets
 DEAD_DB = -60.0  # a channel so far below the other one holds nothing
 OFFSET = 0.01  # mean of a channel from which it is a constant that lies under the sound
+CANCELLED = 0.02  # of the energy of both sides: what their mean has at least, 0.25 if they are unlike, 0.5 if alike
 ANTIPHASE = -0.9  # correlation of both channels from which a mono speaker loses most of the sound
 SEGMENT = 4096  # samples of a spectrum
 AUDIBLE_DB = -70.0  # below the loudest band a band holds nothing but the codec's or the room's noise
@@ -62,6 +63,18 @@ def silence_ratio(rms: NDArray[np.float64]) -> float:
     return float(np.mean(rms < 10 ** (SILENT_DBFS / 20))) if len(rms) else 1.0
 
 
+def mono(left: Samples, right: Samples) -> Samples:
+    """The mean of both sides; where they cancel each other out, half their difference."""
+    middle = (left + right) * np.float32(0.5)
+    if _energy(middle) < CANCELLED * (_energy(left) + _energy(right)):
+        return (left - right) * np.float32(0.5)
+    return middle
+
+
+def _energy(wave: Samples) -> float:
+    return float(np.square(wave).sum(dtype=np.float64))
+
+
 def bandwidth_hz(stereo: Samples, rate_hz: int) -> float:
     """The frequency up to which the mean spectrum is within 70 dB of its loudest band: 16 kHz where an MP3 cuts off."""
     count = len(stereo) // SEGMENT
@@ -69,7 +82,7 @@ def bandwidth_hz(stereo: Samples, rate_hz: int) -> float:
         return 0.0
     # every eighth segment: what a track's codec cuts off it cuts off throughout
     segments = stereo[: count * SEGMENT].reshape(count, SEGMENT, 2)[:: max(min(8, count // 8), 1)]
-    frames = (segments[..., 0] + segments[..., 1]) * np.hanning(SEGMENT).astype(np.float32)
+    frames = mono(segments[..., 0], segments[..., 1]) * np.hanning(SEGMENT).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(frames, axis=1))).mean(axis=0)[:-1].reshape(-1, BAND).mean(axis=1)
     loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (AUDIBLE_DB / 10))
     return float((loud[-1] + 1) * BAND * rate_hz / SEGMENT) if len(loud) else 0.0

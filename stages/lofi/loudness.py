@@ -11,6 +11,7 @@ BLOCK_S, HOP_S = 0.4, 0.1
 OVERSAMPLING = 4  # BS.1770-5, annex 2, at 48 kHz
 REACH, BETA = 16, 8.0  # of the filter that oversamples: samples on each side, and the shape of its Kaiser window
 NEAR = 0.7  # of the highest sample
+STRETCH = 480_000  # samples that are looked at together
 CHUNK = 8192  # peaks that are oversampled at a time
 # K-weighting at 48 kHz: a high shelf for the head, a high pass for the ear (BS.1770-5, tables 1 and 2).
 RATE_HZ = 48_000
@@ -62,23 +63,33 @@ def true_peak_dbtp(stereo: Samples) -> float:
     Only around samples that are higher than their neighbours and within 3 dB of the highest one: between others a wave
     rises over it only if it is mostly above 12 kHz.
     """
-    flat = np.ascontiguousarray(stereo).reshape(-1)  # left and right by turns: neighbours are two apart
-    peak = max(float(flat.max(initial=0.0)), -float(flat.min(initial=0.0)))
+    peak = max(float(stereo.max(initial=0.0)), -float(stereo.min(initial=0.0)))
     if not peak:
         return float("-inf")
-    least = np.float32(peak * NEAR)
-    high = np.flatnonzero((flat > least) | (flat < -least))
+    highest = peak
+    for first in range(0, len(stereo), STRETCH):
+        begin = max(first - REACH - 1, 0)
+        part = stereo[begin : first + STRETCH + REACH + 1]
+        highest = max(highest, _between(part, first - begin, peak * NEAR))
+    return float(20 * np.log10(highest))
+
+
+def _between(stereo: Samples, first: int, least: float) -> float:
+    """The highest point between samples of `stereo` near those over `least`, a stretch from `first` on; 0 if none."""
+    flat = np.ascontiguousarray(stereo).reshape(-1)  # left and right by turns: neighbours are two apart
+    inner = flat[2 * first : 2 * (first + STRETCH)]
+    high = np.flatnonzero((inner > np.float32(least)) | (inner < np.float32(-least))) + 2 * first
     level = np.abs(flat[high])
     beside = [np.abs(flat[np.clip(high + step, 0, len(flat) - 1)]) for step in (-2, 2)]
     high = high[(level >= beside[0]) & (level >= beside[1])]
-    highest = peak
     steps = 2 * np.arange(-REACH, REACH + 1)
-    for first in range(0, len(high), CHUNK):
-        at = high[first : first + CHUNK, None] + steps
+    highest = 0.0
+    for begin in range(0, len(high), CHUNK):
+        at = high[begin : begin + CHUNK, None] + steps
         around = np.where((at >= 0) & (at < len(flat)), flat.take(at, mode="clip"), np.float32(0))
-        between = np.einsum("nt,tp->np", around, INTERPOLATION)
-        highest = max(highest, float(np.abs(between).max()))
-    return float(20 * np.log10(highest))
+        found = np.einsum("nt,tp->np", around, INTERPOLATION)
+        highest = max(highest, float(np.abs(found).max()))
+    return highest
 
 
 def _interpolation() -> NDArray[np.float32]:

@@ -1,6 +1,8 @@
 """The table of all recordings that curate writes, a row for each file: its columns, and how other stages read it."""
 
 import csv
+import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -8,11 +10,22 @@ from stages.files import write_csv
 from stages.run import StageError
 
 FILE = "manifest.csv"
+DVC_OBJECT = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 ACCEPTED = "ok"  # status of what can be used
 COLUMNS = (
     *("file", "status", "detail", "name", "group", "same_as", "similarity", "warnings", "sha256", "result_sha256"),
-    *("seconds", "rate_hz", "channels", "codec", "tempo_tag", "key_tag", "decode_errors", "clipping", "silence"),
-    *("source_peak_dbfs", "gain_db", "peak_dbfs", "samples", "loudness_lufs", "true_peak_dbtp", "bandwidth_hz"),
+    *("seconds", "rate_hz", "channels", "codec", "tempo_tag", "key_tag", "decode_errors", "no_numbers"),
+    *(
+        "clipping",
+        "silence",
+        "source_peak_dbfs",
+        "gain_db",
+        "peak_dbfs",
+        "samples",
+        "loudness_lufs",
+        "true_peak_dbtp",
+        "bandwidth_hz",
+    ),
     *("crest_db", "quality", "taken_clipping", "taken_bandwidth", "taken_silence", "taken_crest", "taken_channels"),
     *("taken_level", "taken_errors", "taken_dc"),
 )
@@ -42,5 +55,13 @@ def accepted(folder: Path) -> list[dict[str, str]]:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with an escape for what can't be shown or isn't UTF-8: so files are named in tables."""
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    """`text` on one line, with escapes for backslashes and what can't be shown or isn't UTF-8: a name in tables."""
+    return "".join(letter if letter.isprintable() and letter != "\\" else ascii(letter)[1:-1] for letter in text)
+
+
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether `path` below `root` is a link to elsewhere. One into a DVC cache isn't: DVC puts it in a file's place."""
+    if not path.is_symlink():
+        return False
+    target = Path(os.path.realpath(path))  # resolve raises on links that lead in a circle
+    return not target.is_relative_to(os.path.realpath(root)) and not DVC_OBJECT.search(target.as_posix())

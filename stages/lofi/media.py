@@ -4,6 +4,7 @@ Only the file that is named is opened: no playlist, no link to another file, no 
 samples on every processor, which takes ffmpeg without its SIMD code: its decoders differ with it in the last bits.
 """
 
+import fcntl
 import re
 import shutil
 import struct
@@ -11,7 +12,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from io import BufferedReader
@@ -26,11 +27,11 @@ from stages.run import StageError
 Samples = NDArray[np.float32]  # shape (samples, channels), full scale is 1
 
 BLOCK = 1 << 16  # samples of a block
-PIPE = 1 << 20  # bytes that a pipe holds, where the system lets us choose: fewer turns of both sides
+PIPE = 1 << 20  # bytes that a pipe holds
 LINES = 200  # of what ffmpeg says, that are kept
 # Demuxers that read one file and nothing that it names. Playlists (hls, dash, concat) and devices aren't among them.
 FORMATS = (
-    "aac ac3 adts aiff amr ape asf au avi caf dsf dts eac3 flac flv g722 gsm matroska mov mp3 mpeg mpegts oga ogg oma "
+    "aac ac3 adts aiff amr ape asf au avi caf dsf dts eac3 flac flv g722 gsm matroska mov mp3 mpeg oga ogg oma "
     "rm s8 sox spdif tak truehd tta voc w64 wav webm wv xwma"
 ).replace(" ", ",")
 SUFFIXES = frozenset(
@@ -67,6 +68,8 @@ SPEAKERS = ("FL", "FR", "FC", "LFE", "BL", "BR", "FLC", "FRC", "BC", "SL", "SR")
 HALF = 0.5**0.5
 TAG = re.compile(r"(?:^|\])\s*(tbpm|bpm|tmpo|tkey|initialkey|initial_key|key)\s*: (.+)$", re.IGNORECASE)
 TEMPO_TAGS, KEY_TAGS = ("tbpm", "bpm", "tmpo"), ("tkey", "initialkey", "initial_key", "key")  # by ID3, Vorbis, MP4
+# What ffmpeg says at the beginning of a line, before anything that a file's name or tags could hold.
+COMPLAINT = re.compile(r"(?:\[[^\[\]]* @ 0x[0-9a-f]+\] )*\[(?:error|fatal)\] ")
 DURATION = re.compile(r"Duration: (\d+):(\d\d):(\d\d\.\d+)")
 SIDES = {
     "FL": (1.0, 0.0),
@@ -80,12 +83,13 @@ SIDES = {
 
 
 class Unreadable(Exception):  # noqa: N818  a normal outcome of reading, not a programming error
-    """A file that gives no sound. `reason` is corrupt or unsupported."""
+    """A file that gives no sound. `reason` is corrupt or unsupported; if it isn't `lasting`, try again."""
 
-    def __init__(self, reason: str, detail: str) -> None:
+    def __init__(self, reason: str, detail: str, lasting: bool = True) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.lasting = lasting
 
 
 @cache
@@ -118,22 +122,27 @@ class Sound:
     rate_hz: int
     channels: int
     mask: int  # of the speakers, as in a WAV header; 0 if the file doesn't say
+    _most_s: float
     _pipe: BufferedReader
     _said: "_Said"
-    _process: "subprocess.Popen[bytes]"
+    _watch: "_Watch"
     samples: int = field(default=0, init=False)  # that were read so far
 
     def blocks(self) -> Iterator[Samples]:
         """All samples in their order. Afterwards `errors` is whole."""
         frame = 4 * self.channels
+        # ffmpeg counts by time stamps, which begin anew in files that are several files end to end
+        left = round(self._most_s * self.rate_hz)
         while True:
             block = np.empty((BLOCK, self.channels), np.float32)
             count = self._pipe.readinto(block.data.cast("B")) // frame
             if not count:
                 break
-            self.samples += count
-            yield block[:count]
-        self._process.wait()
+            if left:
+                self.samples += min(count, left)
+                yield block[: min(count, left)]
+                left -= min(count, left)
+        self._watch.process.wait()
         self._said.join()
 
     @property
@@ -167,9 +176,9 @@ class Sound:
         return self._said.stated_s
 
     @property
-    def ended_early(self) -> bool:
-        """Whether decoding took too long and was ended."""
-        return self._process.returncode is not None and self._process.returncode < 0
+    def cut_off(self) -> str:
+        """Why decoding was ended before the file's end, which may be otherwise next time; empty if it wasn't."""
+        return self._watch.why
 
     @property
     def is_lossy(self) -> bool:
@@ -188,40 +197,77 @@ def decoding(path: Path, most_s: float, limit_s: float) -> Iterator[Sound]:
         *("-protocol_whitelist", "file,pipe", "-format_whitelist", FORMATS, "-i", f"file:{path.absolute()}"),
         *("-map", "0:a:0", "-t", f"{most_s}", "-c:a", "pcm_f32le", "-f", "wav", "-fflags", "+bitexact", "pipe:1"),
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, pipesize=PIPE) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert isinstance(process.stdout, BufferedReader) and process.stderr
-        said = _Said(process.stderr)
-        watch = threading.Timer(limit_s, process.kill)
-        watch.start()
-        try:
+        _widen(process.stdout)
+        said = _Said(process.stderr, path)
+        with _Watch(process, limit_s) as watch:
             header = _header(process.stdout)
             if header is None:
                 process.wait()
                 said.join()
+                if watch.why:
+                    raise Unreadable("corrupt", watch.why, lasting=False)
                 known = path.suffix.lower() in SUFFIXES and not said.is_unsupported
                 raise Unreadable("corrupt" if known else "unsupported", said.last or "no sound in it")
-            yield Sound(*header, process.stdout, said, process)
-        finally:
-            watch.cancel()
-            process.kill()
+            yield Sound(*header, most_s, process.stdout, said, watch)
+
+
+class _Watch:
+    """Ends `process` after `limit_s`, and when the block ends."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", limit_s: float) -> None:
+        self.process, self.limit_s, self.late = process, limit_s, False
+        self._timer = threading.Timer(limit_s, self._end)
+
+    def __enter__(self) -> "_Watch":
+        self._timer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+        self.process.kill()
+
+    def _end(self) -> None:
+        self.late = True
+        self.process.kill()
+
+    @property
+    def why(self) -> str:
+        """Why the process has ended, if not by itself; empty otherwise."""
+        code = self.process.returncode
+        if code is None or code >= 0:
+            return ""
+        return f"decoding took over {self.limit_s:g} s" if self.late else f"ffmpeg was ended by signal {-code}"
+
+
+def _widen(pipe: IO[bytes]) -> None:
+    """Let `pipe` hold more, for fewer turns of both sides. Not everywhere can it, and not every user may."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
 
 
 class _Said(threading.Thread):
-    """What ffmpeg says: read as it comes, so that it never waits; the first lines are kept, errors are counted."""
+    """What ffmpeg says of `path`, read as it comes, so that it never waits: first lines, and how many errors."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
+    def __init__(self, pipe: IO[bytes], path: Path) -> None:
         super().__init__(daemon=True)
-        self.pipe, self.lines, self.errors, self.last = pipe, list[str](), 0, ""
+        self.pipe, self.path, self.lines, self.complaints = pipe, path, list[str](), list[str]()
+        self.errors, self.last = 0, ""
         self.start()
 
     def run(self) -> None:
         for raw in self.pipe:
             line = raw[:500].decode(errors="replace").strip()
-            if "[error]" in line or "[fatal]" in line:
-                self.errors += 1
-                self.last = line.rpartition("] ")[2]
             if len(self.lines) < LINES:
                 self.lines.append(line)
+            if found := COMPLAINT.match(line):
+                self.errors += 1
+                # the same file elsewhere is the same complaint
+                self.last = line[found.end() :].replace(f"file:{self.path.absolute()}", "the file")
+                if len(self.complaints) < LINES:
+                    self.complaints.append(self.last)
 
     @property
     def codec(self) -> str:
@@ -242,7 +288,7 @@ class _Said(threading.Thread):
     @property
     def is_unsupported(self) -> bool:
         """Whether ffmpeg knows what it is, and it is no sound that we read."""
-        text = "\n".join(self.lines)
+        text = "\n".join(self.complaints)
         return any(word in text for word in UNSUPPORTED)
 
 
@@ -286,7 +332,8 @@ def encode(stereo: Samples, rate_hz: int, kbit: int, path: Path) -> None:
         *("-fflags", "+bitexact", "-flags:a", "+bitexact", f"file:{path.absolute()}"),
     ]
     with tempfile.TemporaryFile() as said:
-        process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said, pipesize=PIPE)
+        process: Any = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said)
+        _widen(process.stdin)
         try:
             process.stdin.write(np.ascontiguousarray(stereo, np.float32).data)
         except BrokenPipeError:

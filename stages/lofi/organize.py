@@ -1,7 +1,7 @@
 """Lay the captioned tracks out by category, each with its prompt and lyrics, and say which styles have too few.
 
 `organized`/CATEGORY/NAME.mp3 (or .flac), NAME_prompt.txt and NAME_lyrics.txt are what the trainers of ACE-Step read;
-`organized`/tracks.csv has a row for each.
+`organized`/tracks.csv has a row for each, left_out.csv one for each that isn't good enough.
 """
 
 import csv
@@ -84,6 +84,8 @@ def organize(
                 name = f"{track.row['name']}{part}"
                 shutil.copyfile(captioned / name, path.with_name(name))
         write_csv(folder / "tracks.csv", COLUMNS, [[track.row[column] for column in COLUMNS] for track in kept])
+        out = [(track.row["name"], track.row["file"], track.reason) for track in found if track.reason]
+        write_csv(folder / "left_out.csv", ("name", "file", "reason"), out)
     rows = _style_rows(kept, params.min_tracks.style)
     write_csv(styles_csv, STYLE_COLUMNS, rows)
     figures.draw_styles(rows, params.min_tracks.style, styles_png)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from stages.lofi import levels
 from stages.lofi.media import Samples
 
 COLUMNS, BANDS = 160, 48  # of a picture: time from left to right, pitch from the lowest band up
@@ -40,7 +41,7 @@ def picture(stereo: Samples, rate_hz: int) -> Picture | None:
         return None
     starts = np.linspace(0, len(stereo) - WINDOW, COLUMNS * LOOKS).astype(np.int64)
     around = np.lib.stride_tricks.sliding_window_view(stereo, WINDOW, axis=0)[starts]  # shape (looks, 2, WINDOW)
-    mono = (around[:, 0] + around[:, 1]) * np.hanning(WINDOW).astype(np.float32)
+    mono = levels.mono(around[:, 0], around[:, 1]) * np.hanning(WINDOW).astype(np.float32)
     power = np.square(np.abs(np.fft.rfft(mono, axis=1)))
     bands = np.add.reduceat(power, _edges(rate_hz), axis=1)[:, :BANDS]
     columns = bands.reshape(COLUMNS, LOOKS, BANDS).mean(axis=1)

@@ -1,8 +1,9 @@
 """Set recordings aside to test on: a list of tracks to train on, and one to validate on.
 
-A track's side comes from the hash of what its file holds, and from nothing else: more tracks don't move it. Tracks
-that are one recording may then lie on different sides. Those for validation stay there and the others are in no list,
-so that the model never hears what it is tested on, and what it is tested on stays the same.
+A track's side comes from the hash of what its file holds, and from nothing else: no other track moves it to the other
+side. Tracks that are one recording may then lie on different sides. Those for validation stay there, and the others are
+in no list, so that the model never hears what it is tested on: a copy that comes later may take a track out of training
+so, and sides.csv says which.
 """
 
 import csv

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from stages.lofi import fingerprint, levels, loudness, media, picture, quality
-from stages.lofi.clipping import Clipping
+from stages.lofi.clipping import DROP, DROP_8_BIT, Clipping
 from stages.lofi.keys import key_of_tag, tempo_of_tag
 from stages.lofi.media import Samples
 from stages.params import Params
@@ -17,6 +17,8 @@ from stages.params import Params
 RATE_HZ = 48_000
 SPARE_S = 0.5  # decoded beyond the longest track, so that resampling has something to end on
 QUIET_DBFS = -66.0  # a file whose highest sample is below it is silent: gain would make noise of nothing
+NO_NUMBERS = 0.001  # share of the samples, beyond which a file is broken
+PEAK_DB = 0.3  # how far a result's peak may be from what was asked for
 LOST_S, LOST_SHARE = 1.0, 0.05  # of the length that a damaged file states: missing more is a file that was cut off
 
 Status = Literal["ok", "skipped", "corrupt", "unsupported", "too_short", "excessive_clipping", "excessive_silence"]
@@ -46,6 +48,17 @@ class Track:
     picture: str = ""  # see picture.py; empty where nothing could be decoded
     print: str = ""  # its fingerprint, see fingerprint.py
     warnings: tuple[str, ...] = ()
+    lasting: bool = True  # whether the same file is the same another time: not if decoding was ended
+
+
+@dataclass(frozen=True)
+class Read:
+    """A whole sound."""
+
+    stereo: Samples  # at 48 kHz
+    clipping: Clipping
+    peak: float  # highest sample
+    no_numbers: float  # share of the samples that are infinite or no number; they are silent, or full scale
 
 
 def examined(path: Path, result: Path, params: TrackParams) -> Track:
@@ -65,14 +78,14 @@ def examined(path: Path, result: Path, params: TrackParams) -> Track:
     try:
         return _examined(path, result, params)
     except media.Unreadable as error:
-        return Track(error.reason, error.detail)  # type: ignore[arg-type]
+        return Track(error.reason, error.detail, lasting=error.lasting)  # type: ignore[arg-type]
 
 
 def _examined(path: Path, result: Path, params: TrackParams) -> Track:
     most_s = params.max_s + SPARE_S
     with media.decoding(path, most_s, params.limit_s) as sound:
-        stereo, clipping, peak = _read(sound, most_s)
-    seconds = sound.samples / sound.rate_hz
+        read = _read(sound, most_s)
+    seconds = min(sound.samples / sound.rate_hz, params.max_s)
     about: dict[str, float | int | str] = {
         "seconds": round(seconds, 3),
         "rate_hz": sound.rate_hz,
@@ -81,25 +94,43 @@ def _examined(path: Path, result: Path, params: TrackParams) -> Track:
         "tempo_tag": tempo_of_tag(sound.tempo_tag) or "",
         "key_tag": key_of_tag(sound.key_tag),
         "decode_errors": sound.errors,
-        "clipping": round(clipping.ratio, 8),
-        "source_peak_dbfs": round(max(levels.dbfs(peak), -999.0), 2),
+        "no_numbers": round(read.no_numbers, 8),
+        "clipping": round(read.clipping.ratio, 8),
+        "source_peak_dbfs": round(max(levels.dbfs(read.peak), -999.0), 2),
     }
-    seen = picture.picture(stereo, RATE_HZ)
+    seen = picture.picture(read.stereo, RATE_HZ)
     track = Track("ok", "", about, seen.text() if seen else "")
-    if sound.ended_early:
-        return replace(track, status="corrupt", detail=f"decoding took over {params.limit_s:g} s")
+    if sound.cut_off:
+        return replace(track, status="corrupt", detail=sound.cut_off, lasting=False)
     if not sound.samples:
         return replace(track, status="corrupt", detail=sound.complaint or "no samples")
+    if read.no_numbers > NO_NUMBERS:
+        return replace(track, status="corrupt", detail=f"{read.no_numbers:.2%} of the samples are no numbers")
     stated = min(sound.stated_s or 0.0, params.max_s)
-    if sound.errors and stated - seconds > max(LOST_S, LOST_SHARE * stated):
+    is_short = stated - seconds > max(LOST_S, LOST_SHARE * stated)
+    if sound.errors and is_short:
         return replace(track, status="corrupt", detail=f"{seconds:.1f} of {stated:.1f} s can be read")
+    warnings = {
+        "cut": sound.samples / sound.rate_hz > params.max_s,
+        "shorter_than_stated": is_short,
+        "decode_errors": bool(sound.errors),
+        "no_numbers": read.no_numbers > 0,
+    }
+    track = replace(track, warnings=tuple(name for name, raised in warnings.items() if raised))
+    return _judged(read, track, result, params)
+
+
+def _judged(read: Read, track: Track, result: Path, params: TrackParams) -> Track:
+    """Whether `read` can be used; if so, it is normalised and written to `result`."""
+    about, clipping = track.measures, read.clipping
+    seconds = float(about["seconds"])
     if seconds < params.min_s:
         return replace(track, status="too_short", detail=f"{seconds:.2f} s")
     if clipping.ratio > params.max_clipping:
         return replace(track, status="excessive_clipping", detail=f"{clipping.ratio:.4%} of the samples")
-    stereo = stereo[: round(params.max_s * RATE_HZ)]
+    stereo = read.stereo[: round(params.max_s * RATE_HZ)]
     top = _highest(stereo)
-    if levels.dbfs(peak) < QUIET_DBFS or not top:
+    if levels.dbfs(read.peak) < QUIET_DBFS or not top:
         about["silence"] = 1.0
         return replace(track, status="excessive_silence", detail=f"nothing over {QUIET_DBFS:g} dBFS")
     gain = 10 ** (params.peak_dbfs / 20) / top
@@ -113,28 +144,29 @@ def _examined(path: Path, result: Path, params: TrackParams) -> Track:
     return _normalised(stereo, frames, result, track, params)
 
 
-def _read(sound: media.Sound, most_s: float) -> tuple[Samples, Clipping, float]:
-    """The whole sound as stereo at 48 kHz, its clipping, and its highest sample. `most_s`: how long it is at most."""
+def _read(sound: media.Sound, most_s: float) -> Read:
+    """All of `sound`, which is `most_s` long at most."""
     import soxr
 
     mix = media.sides(sound.channels, sound.mask)
     # one channel is resampled once, and then is both sides
-    stream = soxr.ResampleStream(sound.rate_hz, RATE_HZ, min(sound.channels, 2), dtype="float32", quality="HQ")
-    clipping = Clipping(sound.channels, beyond=sound.is_lossy)
+    width = min(sound.channels, 2)
+    stream = soxr.ResampleStream(sound.rate_hz, RATE_HZ, width, dtype="float32", quality="HQ")
+    drop = DROP_8_BIT if sound.codec in ("pcm_u8", "pcm_s8") else DROP
+    clipping = Clipping(sound.channels, beyond=sound.is_lossy, drop=drop)
     # one array of the longest length: what isn't written to takes no memory, and nothing is copied at the end
     stereo = np.empty((round((most_s + 1) * RATE_HZ), 2), np.float32)
-    length, peak = 0, 0.0
+    length, peak, no_numbers = 0, 0.0, 0
     for block in sound.blocks():
         # one sum tells whether all samples are numbers, for less than looking at each
         if not np.isfinite(block.sum()):
+            no_numbers += int(np.count_nonzero(~np.isfinite(block)))
             block = np.nan_to_num(block, nan=0.0, posinf=1.0, neginf=-1.0)
         clipping.add(block)
         peak = max(peak, _highest(block))
         length = _append(stereo, length, stream.resample_chunk(_mixed(block, mix)))
-    length = _append(
-        stereo, length, stream.resample_chunk(np.zeros((0, min(sound.channels, 2)), np.float32), last=True)
-    )
-    return stereo[:length], clipping, peak
+    length = _append(stereo, length, stream.resample_chunk(np.zeros((0, width), np.float32), last=True))
+    return Read(stereo[:length], clipping, peak, no_numbers / max(sound.samples * sound.channels, 1))
 
 
 def _append(stereo: Samples, length: int, new: Samples) -> int:
@@ -173,7 +205,7 @@ def _normalised(stereo: Samples, frames: levels.Frames, result: Path, about: Tra
         crest_db=crest,
         peak_dbfs=float(measures["source_peak_dbfs"]),
         faults=faults,
-        errors=int(measures["decode_errors"]),
+        errors=int(measures["decode_errors"]) + int(float(measures["no_numbers"]) > 0),
     )
     peak, samples = _written(stereo, result, params)
     more: dict[str, float | int | str] = {
@@ -190,7 +222,7 @@ def _normalised(stereo: Samples, frames: levels.Frames, result: Path, about: Tra
         about,
         measures=measures | more,
         print=fingerprint.text(fingerprint.of_stereo(stereo, RATE_HZ)),
-        warnings=(*faults, *(["decode_errors"] if measures["decode_errors"] else [])),
+        warnings=(*faults, *about.warnings, *(["peak"] if abs(peak - params.peak_dbfs) > PEAK_DB else [])),
     )
 
 

@@ -3,13 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stages.lofi.clipping import Clipping
+from stages.lofi.clipping import DROP, DROP_8_BIT, Clipping
 from stages.lofi.media import Samples
 from tests.lofi.sounds import music, sine
 
 
-def ratio(samples: Samples, beyond: bool = False, block: int = 1 << 16) -> float:
-    found = Clipping(samples.shape[1], beyond)
+def ratio(samples: Samples, beyond: bool = False, block: int = 1 << 16, drop: float = DROP) -> float:
+    found = Clipping(samples.shape[1], beyond, drop)
     for first in range(0, len(samples), block):
         found.add(samples[first : first + block])
     return found.ratio
@@ -22,6 +22,22 @@ def sixteen(samples: Samples) -> Samples:
 @pytest.mark.parametrize("hz", [20, 50, 77, 110, 440, 997, 5000, 12_000])
 def test_a_full_scale_sine_is_not_clipped(hz: float) -> None:
     assert ratio(sixteen(sine(2, hz, 0.0))) == 0
+
+
+@given(st.floats(20, 12_000), st.floats(0, 2 * np.pi), st.floats(0.3, 1.0), st.sampled_from([8, 16]))
+def test_no_sine_is_clipped_whatever_its_phase_and_depth(hz: float, phase: float, level: float, bits: int) -> None:
+    full = 2 ** (bits - 1)
+    wave = level * np.sin(2 * np.pi * hz * np.arange(24_000) / 48_000 + phase)
+    codes = np.clip(np.round(wave * full), -full, full - 1)[:, None] / full
+    assert ratio(codes.astype(np.float32), drop=DROP if bits == 16 else DROP_8_BIT) == 0
+
+
+@pytest.mark.parametrize("samples", [96, 48, 6, 4])  # of a period; two of them are as high as each other
+def test_a_sine_sampled_evenly_about_its_crest_is_not_clipped(samples: int) -> None:
+    wave = np.sin(2 * np.pi * np.arange(4800) / samples + np.pi / 2 - np.pi / samples)
+    wave = np.round(wave, 6)[:, None].astype(np.float32)
+    assert np.count_nonzero(wave == wave.max()) >= 2 * 4800 // samples
+    assert ratio(wave) == 0
 
 
 @pytest.mark.parametrize("gain", [1.5, 2.0, 4.0])

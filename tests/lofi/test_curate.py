@@ -1,6 +1,7 @@
 """Every kind of file has its status, and nothing that one of them is stops the others."""
 
 import csv
+import errno
 import json
 import os
 import resource
@@ -14,8 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stages.files import sha256_tree
-from stages.lofi import media
+from stages.files import sha256_file, sha256_tree
+from stages.lofi import manifest, media
 from stages.lofi.curate import CurateParams, File, curate
 from stages.lofi.media import Samples
 from stages.run import StageError
@@ -81,6 +82,20 @@ def chained(path: Path, scratch: Path) -> None:
         encoded(scratch / f"{n}.ogg", good(scratch / f"{n}.wav", 40 + n, 1.5), "-c:a", "libvorbis") for n in (0, 1)
     ]
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+
+def end_to_end(path: Path, scratch: Path) -> None:
+    """Three whole files in one, whose time stamps begin anew."""
+    parts = [
+        encoded(scratch / f"{n}{path.suffix}", good(scratch / f"{n}.wav", 45 + n), "-c:a", "flac") for n in range(3)
+    ]
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+
+
+def half_numbers(path: Path, _: Path) -> None:
+    samples = music(3, 56)
+    samples[::2] = np.nan
+    wav(path, samples)
 
 
 def headless_vbr(path: Path, scratch: Path) -> None:
@@ -196,6 +211,14 @@ FILES: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "silent.wav": (of(lambda: np.zeros((3 * 48_000, 2), np.float32)), "excessive_silence"),
     "hum.wav": (of(lambda: sine(3, 100, -70.0)), "excessive_silence"),
     "pause.wav": (of(lambda: quiet_half(2.0, 1.5)), "excessive_silence"),
+    "album.flac": (end_to_end, "ok"),
+    "album.mka": (end_to_end, "ok"),
+    "half.wav": (half_numbers, "corrupt"),
+    "x [error] y.wav": (lambda path, _: good(path, 10), "ok"),
+    "encrypted/noise.mp3": (holding(NOISE[:-1]), "corrupt"),
+    "back\\slash.wav": (lambda path, _: good(path, 11), "ok"),
+    "back\nslash.wav": (lambda path, _: good(path, 12), "ok"),
+    "back\\nslash.wav": (lambda path, _: good(path, 13), "ok"),
     "rest.wav": (of(lambda: quiet_half(1.0, 2.0)), "ok"),
 }
 
@@ -213,15 +236,16 @@ def test_every_kind_of_file_has_its_status(raw: Path, tmp_path: Path) -> None:
     (raw / "out.wav").symlink_to(tmp_path / "outside.wav")
     (raw / "in.wav").symlink_to("a.flac")
     (raw / "folder.wav").mkdir()
+    (raw / "linked").symlink_to(tmp_path / "scratch0")
     (raw / ".hidden.wav").write_bytes(b"x")
     (raw / "cover.jpg").write_bytes(b"x")
     expected = {name: status for name, (_, status) in FILES.items()}
-    expected |= dict.fromkeys(("fifo.wav", "loop.wav", "gone.wav", "out.wav"), "skipped") | {"in.wav": "ok"}
+    expected |= dict.fromkeys(("fifo.wav", "loop.wav", "gone.wav", "out.wav", "linked"), "skipped") | {"in.wav": "ok"}
     assert len(expected) >= 40
 
     rows, metrics = curated(raw)
-    found = {name.replace("\\n", "\n"): row["status"] for name, row in rows.items()}
-    assert found == expected
+    found = {name: row["status"] for name, row in rows.items()}
+    assert found == {manifest.printable(name): status for name, status in expected.items()}
     accepted = [row for row in rows.values() if row["status"] == "ok"]
     assert len({row["name"].lower() for row in accepted}) == len(accepted) == metrics["files_ok"]
     assert {path.name for path in (raw.parent / "curated").iterdir()} == {
@@ -238,10 +262,21 @@ def test_every_kind_of_file_has_its_status(raw: Path, tmp_path: Path) -> None:
         ("long.wav", 5, 0),
         ("chained.ogg", 3, 1),
         ("hour.wav", 3, 0),
+        ("album.flac", 5, 0),
+        ("album.mka", 5, 0),
         ("headless.mp3", 4, 2),  # without its header nobody knows how much the encoder put before and after
     ):
         assert int(rows[name]["samples"]) == pytest.approx(seconds * 48_000, abs=frames * 1152)
-    assert rows["rotten.mp3"]["warnings"] == "decode_errors"
+    warned = {name: row["warnings"] for name, row in rows.items() if row["warnings"] and row["status"] == "ok"}
+    assert warned == {
+        "rotten.mp3": "decode_errors",
+        "a.flac": "duplicate",
+        "in.wav": "duplicate",  # a link to it
+        "nan.wav": "no_numbers",
+        **dict.fromkeys(("long.wav", "album.flac", "album.mka"), "cut"),
+    }
+    assert rows["nan.wav"]["taken_errors"] == "10.0"
+    assert not any(str(tmp_path) in row["detail"] for row in rows.values())  # what a file is doesn't hang on its place
 
 
 def test_a_recording_that_was_encoded_again_or_trimmed_is_told_of_and_kept(raw: Path) -> None:
@@ -412,3 +447,105 @@ def test_every_file_is_on_a_sheet_the_refused_ones_with_why(raw: Path, tmp_path:
     assert sorted(path.name for path in sheets.iterdir()) == ["accepted-001.png", "refused-001.png"]
     assert (sheets / "accepted-001.png").read_bytes() == (tmp_path / "tracks.png").read_bytes()
     assert (sheets / "refused-001.png").read_bytes() == (tmp_path / "refused.png").read_bytes()
+
+
+@pytest.mark.parametrize("names", [("a.mp3", "b.xyz"), ("b.xyz", "a.mp3")])
+def test_a_status_does_not_depend_on_what_was_seen_before(raw: Path, names: tuple[str, str]) -> None:
+    for name in names:  # the same bytes under two names, one after the other
+        (raw / name).write_bytes(NOISE)
+        rows, _ = curated(raw)
+    assert {name: row["status"] for name, row in rows.items()} == {"a.mp3": "corrupt", "b.xyz": "unsupported"}
+
+
+def test_a_decoder_that_was_killed_is_asked_again(raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(raw / "a.wav", 4711)  # nothing that the store has from another test
+    flag, program = tmp_path / "flag", tmp_path / "bin" / "ffmpeg"
+    program.parent.mkdir()
+    killed = f'case "$*" in *wav*pipe:1) test ! -e "{flag}" || kill -9 $$;; esac'
+    program.write_text(f'#!/bin/sh\n{killed}\nexec "{media.ffmpeg()}" "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    media.ffmpeg.cache_clear()
+    try:
+        flag.touch()
+        rows, _ = curated(raw)
+        assert (rows["a.wav"]["status"], rows["a.wav"]["detail"]) == ("corrupt", "ffmpeg was ended by signal 9")
+        flag.unlink()
+        rows, _ = curated(raw)
+        assert rows["a.wav"]["status"] == "ok"
+    finally:
+        media.ffmpeg.cache_clear()
+
+
+def test_a_file_that_dvc_has_put_a_link_in_place_of_is_read(raw: Path, tmp_path: Path) -> None:
+    kept = tmp_path / "cache" / "files" / "md5" / "ab" / ("c" * 30)
+    kept.parent.mkdir(parents=True)
+    good(kept)
+    (raw / "a.wav").symlink_to(kept)
+    rows, _ = curated(raw)
+    assert rows["a.wav"]["status"] == "ok"
+
+
+def test_a_file_that_the_disk_does_not_give_stops_no_other(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good(raw / "a.wav", 1)
+    good(raw / "bad.wav", 2)
+    really = sha256_file
+
+    def failing(path: Path) -> str:
+        if path.name == "bad.wav":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return really(path)
+
+    monkeypatch.setattr("stages.lofi.curate.sha256_file", failing)
+    rows, _ = curated(raw)
+    found = {name: (row["status"], row["detail"]) for name, row in rows.items()}
+    assert found == {"a.wav": ("ok", ""), "bad.wav": ("skipped", "can't be read: Input/output error")}
+
+
+def loop(turns: int, words: int, seed: int) -> Samples:
+    """A bar of `words` of a fingerprint, again and again, under a little hiss."""
+    bar = music(words * 0.1238, seed)
+    hiss = np.random.default_rng(seed).standard_normal((len(bar) * turns, 2)) * 1e-3
+    return np.tile(bar, (turns, 1)) + hiss.astype(np.float32)
+
+
+def drone(seconds: float, seed: int) -> Samples:
+    tones = 220 * 2 ** (np.random.default_rng(seed).integers(0, 24, 4) / 12)
+    return np.asarray(sum(sine(seconds, hz, -20.0) for hz in tones.tolist()), np.float32)
+
+
+@pytest.mark.parametrize("kind", ["loop of 8", "loop of 24", "drone", "music"])
+def test_copies_of_steady_and_turning_music_are_found_both_ways(raw: Path, kind: str) -> None:
+    kinds: dict[str, Callable[[int], Samples]] = {
+        "loop of 8": lambda seed: loop(20, 8, seed),
+        "loop of 24": lambda seed: loop(7, 24, seed),
+        "drone": lambda seed: drone(20.0, seed),
+        "music": lambda seed: music(20.0, seed),
+    }
+    make = kinds[kind]
+    source = wav(raw / "a.wav", int16(make(1)))
+    shutil.copyfile(source, raw / "copy.wav")
+    encoded(raw / "b.mp3", source, "-b:a", "128k")
+    wav(raw / "other.wav", int16(make(2)))
+    rows, metrics = curated(raw, max_s=30.0)
+    assert [row["group"] for row in rows.values()] == [rows["a.wav"]["name"]] * 3 + [rows["other.wav"]["name"]]
+    assert all(
+        rows[name]["same_as"] and rows[name]["warnings"] == "duplicate" for name in ("a.wav", "b.mp3", "copy.wav")
+    )
+    assert metrics["duplicates"] == 3
+
+
+def test_a_rest_that_two_tracks_share_makes_them_no_copies(raw: Path) -> None:
+    rest = np.zeros((8 * 48_000, 2), np.float32)
+    wav(raw / "a.wav", int16(np.concatenate([music(20, 1), rest])))
+    wav(raw / "b.wav", int16(np.concatenate([rest, music(20, 2)])))
+    _, metrics = curated(raw, max_s=30.0)
+    assert metrics["duplicates"] == 0
+
+
+def test_sides_that_cancel_each_other_out_are_heard(raw: Path) -> None:
+    for seed in (1, 2):
+        wav(raw / f"{seed}.wav", int16(music(12, seed)[:, :1] * np.array([1, -1], np.float32)))
+    rows, metrics = curated(raw, max_s=20.0)
+    assert metrics["duplicates"] == 0
+    assert all(float(row["bandwidth_hz"]) > 1000 for row in rows.values())

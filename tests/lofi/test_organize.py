@@ -61,6 +61,7 @@ def test_each_track_lies_in_its_category_with_its_prompt_and_lyrics(folders: Fol
     metrics = folders.organize()
     assert folders.files() == [
         *(f"instrumental/piano{end}" for end in (".flac", "_lyrics.txt", "_prompt.txt")),
+        "left_out.csv",
         *(f"seasonal/rain{end}" for end in (".mp3", "_lyrics.txt", "_prompt.txt")),
         "tracks.csv",
     ]
@@ -100,6 +101,10 @@ def test_poor_recordings_and_what_the_user_rates_low_are_left_out_and_counted(fo
     metrics = folders.organize(min_quality=50.0, min_rating=3)
     assert metrics["left_out"] == {"low_quality": 1, "low_rating": 1, "not_utf8": 1, "empty_prompt": 1}
     assert metrics["tracks"] == 2
+    with (folders.root / "organized" / "left_out.csv").open(newline="", encoding="utf-8") as file:
+        reasons = {row["name"]: row["reason"] for row in csv.DictReader(file)}
+    expected = {"poor": "low_quality", "disliked": "low_rating", "latin": "not_utf8", "empty": "empty_prompt"}
+    assert reasons == expected
     assert not any("poor" in name or "disliked" in name for name in folders.files())
 
 
