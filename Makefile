@@ -44,8 +44,8 @@ bench: install  ## measure speed and memory as ratios, side by side
 	python -m tests.bench_prose
 	python -m tests.bench_train
 	python -m tests.bench_masks
-	python -m tests.bench_lofi
 	python -m tests.bench_models metrics/speed.json
+	python -m tests.bench_lofi
 
 soak: install  ## kill training at 200 random moments; each time it must end with the same bytes
 	REFRAIN_KILLS=200 pytest tests/lora/test_resume.py -k killed_at_random

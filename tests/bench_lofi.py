@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -88,7 +89,7 @@ def normalize(folder: Path, scratch: Path) -> Spent:
 def ours(folder: Path, scratch: Path, store: str, workers: int) -> Spent:
     """The whole stage on `folder`; what it finds in `store` isn't decoded again."""
     (scratch / "none").mkdir(exist_ok=True)
-    pictures = [scratch / f"{name}.png" for name in ("tracks", "refused", "measures")]
+    pictures = [scratch / f"{name}.png" for name in ("tracks", "refused")]
     places = (folder, scratch / "none", scratch / "ours", *pictures)
     return spent(
         [*(sys.executable, "-m", "stages.lofi.curate", *places, "--params", "lofi.curate", "--metrics"), scratch / "m"],
@@ -118,16 +119,30 @@ def memory(folder: Path) -> dict[str, float]:
     found = {}
     for path in (ten_hours, wide, offset):
         code = (
-            "import resource, sys; from pathlib import Path; from stages.params import load\n"
+            "import sys; from pathlib import Path; from stages.params import load\n"
             "from stages.lofi import track; from stages.lofi.curate import CurateParams\n"
             "params = load(Path('params.yaml'), 'lofi.curate', CurateParams).track\n"
             "found = track.examined(Path(sys.argv[1]), Path(sys.argv[2]), params); assert found.status == 'ok', found\n"
-            "print(sum(resource.getrusage(of).ru_maxrss for of in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))"
         )
         command = [sys.executable, "-c", code, str(path), str(folder / "result.mp3")]
-        done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-        found[path.stem] = int(done.stdout) / (2**20 if sys.platform == "darwin" else 1024)
+        found[path.stem] = _most_memory(command)
     return found
+
+
+def _most_memory(command: Sequence[str]) -> float:
+    """MiB that the process of `command` and its children have at most at one time.
+
+    Looked at again and again: what the system keeps as a process's largest size begins with that of its parent.
+    """
+    most = 0
+    with psutil.Popen(command, cwd=ROOT) as process:
+        while process.poll() is None:
+            with suppress(psutil.NoSuchProcess):
+                sizes = [one.memory_info().rss for one in (process, *process.children())]
+                most = max(most, sum(sizes))
+    if process.returncode:
+        raise SystemExit(f"{command[-2]} can't be curated")
+    return most / 2**20
 
 
 def _generate(path: Path, source: str, *options: str) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from pydantic import Field
 
 from stages.files import replacing_folder, sha256, sha256_file, write_bytes
-from stages.lofi import contact_sheet, figures, fingerprint, manifest, media
+from stages.lofi import contact_sheet, fingerprint, manifest, media
 from stages.lofi.fingerprint import Index
 from stages.lofi.picture import Picture
 from stages.lofi.track import STATUSES, Status, Track, TrackParams, examined
@@ -35,12 +35,6 @@ from stages.workers import map_items
 
 KIND = "tracks"
 TOOLS = ("numpy", "scipy", "soundfile", "soxr")  # packages that decide the last digits
-DRAWN = {  # measures with a histogram, and their titles
-    "quality": "quality, 0 to 100",
-    "loudness_lufs": "loudness, LUFS",
-    "bandwidth_hz": "bandwidth, Hz",
-    "seconds": "length, s",
-}
 BESIDE = (".csv", ".txt", ".md", ".jpg", ".jpeg", ".png", ".json", ".yaml", ".dvc", ".gitignore")  # no recordings
 NAME_CHARACTERS = 48  # of a name that is made of a file's, before its hash
 
@@ -83,14 +77,13 @@ def curate(
     curated: Path,
     tracks_png: Path,
     refused_png: Path,
-    measures_png: Path,
     params: CurateParams,
 ) -> dict[str, object]:
     """Write each usable recording below `collected` and `raw` to `curated`, and manifest.csv with a row per file.
 
     Pictures of all files are in `curated`/sheets: what was accepted and, with its reason, what was refused; the first
-    pages are `tracks_png` and `refused_png` as well, and histograms of the measures are `measures_png`. Nothing outside
-    the two folders is read: a link that leads out of them is skipped. Raises StageError without ffmpeg.
+    pages are `tracks_png` and `refused_png` as well. Nothing outside the two folders is read: a link that leads out of
+    them is skipped. Raises StageError without ffmpeg.
     """
     tools = {"ffmpeg": media.identity(), **{name: version(name) for name in TOOLS}}  # no ffmpeg: said before any work
     files = found([collected, raw])
@@ -103,7 +96,7 @@ def curate(
         results = sorted(made, key=lambda result: os.fsencode(result.file.id))
         rows, pairs = _rows(results, params.same)
         manifest.write(folder, rows)
-        _draw(results, folder / "sheets", tracks_png, refused_png, measures_png)
+        _draw(results, folder / "sheets", tracks_png, refused_png)
     return _metrics(results, pairs, params.track) | {"tools": tools}
 
 
@@ -243,10 +236,12 @@ def _twins(usable: Sequence[Result], same: float) -> list[dict[int, float]]:
 
 def _groups(twins: Sequence[dict[int, float]]) -> list[int]:
     """For each track the first one that it is the same recording as, through however many others."""
+    pairs = [(place, other) for place, others in enumerate(twins) for other in others]
+    if not pairs:
+        return list(range(len(twins)))
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    pairs = [(place, other) for place, others in enumerate(twins) for other in others]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(pairs)), (rows, columns)), shape=(len(twins), len(twins)))
     _, labels = connected_components(graph, directed=False)
@@ -254,16 +249,14 @@ def _groups(twins: Sequence[dict[int, float]]) -> list[int]:
     return [int(place) for place in first[labels]]
 
 
-def _draw(results: Sequence[Result], sheets: Path, tracks_png: Path, refused_png: Path, measures_png: Path) -> None:
-    """Write the contact sheets and the histograms."""
+def _draw(results: Sequence[Result], sheets: Path, tracks_png: Path, refused_png: Path) -> None:
+    """Write the contact sheets."""
     usable = [result for result in results if result.track.status == "ok"]
     refused = [result for result in results if result.track.status != "ok"]
     accepted = contact_sheet.write([_tile(one) for one in usable], f"{len(usable)} accepted", sheets, "accepted")
     write_bytes(tracks_png, accepted)
     reasons = contact_sheet.write([_tile(one) for one in refused], f"{len(refused)} refused", sheets, "refused")
     write_bytes(refused_png, reasons)
-    measures = {title: [float(one.track.measures[key]) for one in usable] for key, title in DRAWN.items()}
-    figures.draw_measures(measures, measures_png)
 
 
 def _tile(result: Result) -> contact_sheet.Tile:

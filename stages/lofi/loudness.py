@@ -43,8 +43,8 @@ def _power(stereo: Samples) -> NDArray[np.float64]:
     for first in range(0, len(sums), 100):  # ten seconds at a time: the filter's output is twice as large as its input
         part = stereo[first * hop : min(first + 100, len(sums)) * hop]
         weighted, state = sosfilt(K_WEIGHTING, part, axis=0, zi=state)
-        parts = weighted.reshape(-1, hop * 2)
-        sums[first : first + 100] = np.einsum("fs,fs->f", parts, parts)
+        parts = weighted.T.reshape(2, -1, hop)  # in memory one side after the other
+        sums[first : first + 100] = np.einsum("cfs,cfs->f", parts, parts)
     if len(sums) < count:
         return np.zeros(0)
     windows: NDArray[np.float64] = np.convolve(sums, np.ones(count), "valid") / (hop * count)

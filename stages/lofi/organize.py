@@ -22,7 +22,7 @@ from stages.run import StageError, run
 
 REASONS = ("low_quality", "low_rating", "not_utf8", "empty_prompt")
 PARTS = ("_prompt.txt", "_lyrics.txt")
-FROM_MANIFEST = ("file", "group", "sha256", "result_sha256", "quality", "loudness_lufs")
+FROM_MANIFEST = ("file", "group", "sha256", "result_sha256", "quality", "loudness_lufs", "bandwidth_hz")
 FROM_CAPTIONS = (
     "style",
     "other_styles",
@@ -34,6 +34,12 @@ FROM_CAPTIONS = (
     "rating",
     "review_flags",
 )
+DRAWN = {  # measures with a histogram, and their titles
+    "quality": "quality, 0 to 100",
+    "loudness_lufs": "loudness, LUFS",
+    "bandwidth_hz": "bandwidth, Hz",
+    "seconds": "length, s",
+}
 COLUMNS = ("path", "name", "seconds", *FROM_MANIFEST, *FROM_CAPTIONS)
 STYLE_COLUMNS = ("style", "name", "category", "tracks", "seconds", "missing")
 
@@ -67,9 +73,15 @@ class Track:
 
 
 def organize(
-    curated: Path, captioned: Path, organized: Path, styles_csv: Path, styles_png: Path, params: OrganizeParams
+    curated: Path,
+    captioned: Path,
+    organized: Path,
+    styles_csv: Path,
+    styles_png: Path,
+    measures_png: Path,
+    params: OrganizeParams,
 ) -> dict[str, object]:
-    """Write `organized`, and the tracks of each style to `styles_csv` and `styles_png`.
+    """Write `organized`, the tracks of each style to `styles_csv` and `styles_png`, histograms to `measures_png`.
 
     Raises StageError if the captions aren't those of the tracks.
     """
@@ -88,6 +100,8 @@ def organize(
         write_csv(folder / "left_out.csv", ("name", "file", "reason"), out)
     rows = _style_rows(kept, params.min_tracks.style)
     write_csv(styles_csv, STYLE_COLUMNS, rows)
+    measures = {title: [float(track.row[column]) for track in kept] for column, title in DRAWN.items()}
+    figures.draw_measures(measures, measures_png)
     figures.draw_styles(rows, params.min_tracks.style, styles_png)
     categories = _counts((track.row["category"] for track in kept), CATEGORIES)
     styles = _counts((track.row["style"] for track in kept), STYLES)

@@ -33,7 +33,7 @@ TRACK: dict[str, Any] = {
     "kbit": 320,
     "limit_s": 30.0,
 }
-PICTURES = ("tracks", "refused", "measures")
+PICTURES = ("tracks", "refused")
 PARAMS: dict[str, Any] = {"track": TRACK, "same": 0.85}
 
 
@@ -49,8 +49,8 @@ def curated(raw: Path, out: str = "curated", **changes: Any) -> tuple[dict[str, 
     """Rows of the manifest by file, and the metrics."""
     params = CurateParams.model_validate(PARAMS | {"track": TRACK | changes})
     folder = raw.parent / out
-    tracks, refused, measures = (raw.parent / f"{name}.png" for name in PICTURES)
-    metrics = curate(raw.parent / "collected", raw, folder, tracks, refused, measures, params)
+    tracks, refused = (raw.parent / f"{name}.png" for name in PICTURES)
+    metrics = curate(raw.parent / "collected", raw, folder, tracks, refused, params)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         return {row["file"].removeprefix("raw/"): row for row in csv.DictReader(file)}, metrics
 

@@ -31,7 +31,9 @@ class Folders:
         write_bytes(self.root / "captioned" / f"{name}_prompt.txt", prompt)
         write_bytes(self.root / "captioned" / f"{name}_lyrics.txt", b"[Instrumental]\n")
         row = {"file": f"raw/{name}.wav", "status": "ok", "name": name, "group": name, "sha256": sha256(name.encode())}
-        self.rows.append(row | {"samples": 48_000 * 40, "quality": 90.0} | more)
+        self.rows.append(
+            row | {"samples": 48_000 * 40, "quality": 90.0, "loudness_lufs": -14.0, "bandwidth_hz": 9000} | more
+        )
         self.captions.append({"name": name, "style": style, "category": STYLES[style].category} | more)
         self.write()
 
@@ -43,7 +45,8 @@ class Folders:
     def organize(self, **changes: Any) -> Any:
         curated, captioned, organized = (self.root / name for name in ("curated", "captioned", "organized"))
         params = OrganizeParams.model_validate(PARAMS | changes)
-        return organize(curated, captioned, organized, self.root / "styles.csv", self.root / "styles.png", params)
+        styles, drawn, measures = (self.root / name for name in ("styles.csv", "styles.png", "measures.png"))
+        return organize(curated, captioned, organized, styles, drawn, measures, params)
 
     def files(self) -> list[str]:
         organized = self.root / "organized"
@@ -73,7 +76,7 @@ def test_each_track_lies_in_its_category_with_its_prompt_and_lyrics(folders: Fol
         ("instrumental/piano.flac", "INST-01", "40.000"),
     ]
     assert (metrics["tracks"], metrics["seconds"]) == (2, 80.0)
-    assert (folders.root / "styles.png").read_bytes().startswith(b"\x89PNG")
+    assert all((folders.root / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("styles", "measures"))
 
 
 def test_what_there_is_too_little_of_is_named(folders: Folders, capsys: pytest.CaptureFixture[str]) -> None:
