@@ -13,7 +13,7 @@ from stages.files import write_bytes
 from stages.lofi.picture import BANDS, COLUMNS, Picture
 
 ACROSS, DOWN = 5, 6  # tiles of a page
-TILE = (COLUMNS + 10, BANDS + 66)  # pixels of a tile
+TILE = (COLUMNS + 10, BANDS + 78)  # pixels of a tile
 WAVE = 22  # rows of the wave
 MARGIN, HEAD = 10, 28
 PAPER, INK, GREY, RED = (255, 255, 255), (40, 40, 40), (120, 120, 120), (190, 60, 0)
@@ -27,7 +27,7 @@ class Tile:
     """A recording on a sheet."""
 
     title: str
-    lines: tuple[str, ...]  # two at most
+    lines: tuple[str, ...]  # three at most
     picture: Picture | None  # None where nothing of it can be heard
     is_refused: bool = False
 
@@ -81,8 +81,15 @@ def _draw(image: Any, draw: Any, tile: Tile, left: int, top: int) -> None:
             draw.line((left + column, middle - half, left + column, middle + half), colour)
     at = top + BANDS + WAVE + 1
     draw.text((left, at), _fitted(draw, tile.title), INK, _font(10))
-    for number, line in enumerate(tile.lines[:2], 1):
+    for number, line in enumerate(tile.lines[:3], 1):
         draw.text((left, at + 12 * number), _fitted(draw, line), RED if tile.is_refused else GREY, _font(10))
+
+
+def folded(text: str) -> tuple[str, str]:
+    """`text` on two lines, as even as its words allow."""
+    breaks = [place for place, letter in enumerate(text) if letter == " "]
+    at = min(breaks, key=lambda place: abs(2 * place - len(text)), default=len(text))
+    return text[:at], text[at + 1 :]
 
 
 def _coloured(levels: NDArray[np.uint8]) -> NDArray[np.uint8]:

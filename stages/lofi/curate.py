@@ -34,6 +34,8 @@ from stages.store import code_digest, digest, get, put, scratch
 from stages.workers import map_items
 
 KIND = "tracks"
+SHORT = 26  # letters of a reason that fit on a line of the contact sheet
+LEGEND = "40 Hz to 20 kHz; wave as it came, red at full scale"
 TOOLS = ("numpy", "scipy", "soundfile", "soxr")  # packages that decide the last digits
 BESIDE = (".csv", ".txt", ".md", ".jpg", ".jpeg", ".png", ".json", ".yaml", ".dvc", ".gitignore")  # no recordings
 NAME_CHARACTERS = 48  # of a name that is made of a file's, before its hash
@@ -253,9 +255,13 @@ def _draw(results: Sequence[Result], sheets: Path, tracks_png: Path, refused_png
     """Write the contact sheets."""
     usable = [result for result in results if result.track.status == "ok"]
     refused = [result for result in results if result.track.status != "ok"]
-    accepted = contact_sheet.write([_tile(one) for one in usable], f"{len(usable)} accepted", sheets, "accepted")
+    accepted = contact_sheet.write(
+        [_tile(one) for one in usable], f"{len(usable)} accepted: {LEGEND}, levels as it is now", sheets, "accepted"
+    )
     write_bytes(tracks_png, accepted)
-    reasons = contact_sheet.write([_tile(one) for one in refused], f"{len(refused)} refused", sheets, "refused")
+    reasons = contact_sheet.write(
+        [_tile(one) for one in refused], f"{len(refused)} refused: {LEGEND}", sheets, "refused"
+    )
     write_bytes(refused_png, reasons)
 
 
@@ -263,9 +269,10 @@ def _tile(result: Result) -> contact_sheet.Tile:
     """What the contact sheet shows of a file."""
     track = result.track
     seen = Picture.of_text(track.picture) if track.picture else None
-    title = PurePath(result.file.id).name
+    title = "/".join(PurePath(result.file.id).parts[1:])
     if track.status != "ok":
-        return contact_sheet.Tile(title, (track.status, track.detail), seen, is_refused=True)
+        detail = contact_sheet.folded(track.detail) if len(track.detail) > SHORT else (track.detail,)
+        return contact_sheet.Tile(title, (track.status, *detail), seen, is_refused=True)
     measures = track.measures
     levels = f"{measures['seconds']:.0f} s  {measures['loudness_lufs']:.1f} LUFS  quality {measures['quality']:.0f}"
     return contact_sheet.Tile(title, (levels, " ".join(track.warnings)), seen)

@@ -30,6 +30,8 @@ def draw_measures(panels: Mapping[str, Sequence[float]], path: Path) -> None:
         axes.hist(values, edges, color=BLUE)
         middle = median(values)
         axes.axvline(middle, color=ORANGE, linewidth=1.2)
+        if place == 1:
+            axes.set_ylabel("tracks", fontsize=8, color=INK)
         axes.set_xlabel(f"median {middle:.4g}", fontsize=8, color=ORANGE)
         axes.yaxis.get_major_locator().set_params(integer=True)
     write(figure, path)

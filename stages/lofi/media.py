@@ -167,8 +167,8 @@ class Sound:
 
     @property
     def complaint(self) -> str:
-        """The last error, in ffmpeg's words; empty if there was none."""
-        return self._said.last
+        """The first error, in ffmpeg's words; empty if there was none. What follows is often its consequence alone."""
+        return self._said.complaint
 
     @property
     def stated_s(self) -> float | None:
@@ -209,7 +209,7 @@ def decoding(path: Path, most_s: float, limit_s: float) -> Iterator[Sound]:
                 if watch.why:
                     raise Unreadable("corrupt", watch.why, lasting=False)
                 known = path.suffix.lower() in SUFFIXES and not said.is_unsupported
-                raise Unreadable("corrupt" if known else "unsupported", said.last or "no sound in it")
+                raise Unreadable("corrupt" if known else "unsupported", said.complaint or "no sound in it")
             yield Sound(*header, most_s, process.stdout, said, watch)
 
 
@@ -254,7 +254,7 @@ class _Said(threading.Thread):
     def __init__(self, pipe: IO[bytes], path: Path) -> None:
         super().__init__(daemon=True)
         self.pipe, self.path, self.lines, self.complaints = pipe, path, list[str](), list[str]()
-        self.errors, self.last = 0, ""
+        self.errors = 0
         self.start()
 
     def run(self) -> None:
@@ -265,9 +265,8 @@ class _Said(threading.Thread):
             if found := COMPLAINT.match(line):
                 self.errors += 1
                 # the same file elsewhere is the same complaint
-                self.last = line[found.end() :].replace(f"file:{self.path.absolute()}", "the file")
                 if len(self.complaints) < LINES:
-                    self.complaints.append(self.last)
+                    self.complaints.append(line[found.end() :].replace(f"file:{self.path.absolute()}", "the file"))
 
     @property
     def codec(self) -> str:
@@ -275,6 +274,10 @@ class _Said(threading.Thread):
             if "Stream #0" in line and " Audio: " in line:
                 return line.partition(" Audio: ")[2].replace(",", " ").split()[0]
         return ""
+
+    @property
+    def complaint(self) -> str:
+        return next(iter(self.complaints), "")
 
     def tag(self, names: Sequence[str]) -> str:
         found = filter(None, map(TAG.search, list(self.lines)))

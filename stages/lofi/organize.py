@@ -20,7 +20,7 @@ from stages.lofi.styles import CATEGORIES, STYLES
 from stages.params import Params
 from stages.run import StageError, run
 
-REASONS = ("low_quality", "low_rating", "not_utf8", "empty_prompt")
+REASONS = ("rendered", "low_quality", "low_rating", "not_utf8", "empty_prompt")
 PARTS = ("_prompt.txt", "_lyrics.txt")
 FROM_MANIFEST = ("file", "group", "sha256", "result_sha256", "quality", "loudness_lufs", "bandwidth_hz")
 FROM_CAPTIONS = (
@@ -54,6 +54,7 @@ class MinTracks(Params):
 class OrganizeParams(Params):
     """Which tracks are good enough, and how many are enough."""
 
+    rendered: bool  # whether those that lofi_collect renders are used beside the user's
     min_quality: float = Field(ge=0, le=100)  # score of the recording
     min_rating: int = Field(ge=1, le=5)  # the user's; who hasn't rated a track has not refused it
     min_tracks: MinTracks
@@ -146,6 +147,8 @@ def _tracks(curated: Path, captioned: Path, params: OrganizeParams) -> list[Trac
 
 def _reason(one: Mapping[str, str], about: Mapping[str, str], captioned: Path, params: OrganizeParams) -> str:
     """Why a track is left out; empty if it isn't."""
+    if not params.rendered and one["file"].startswith("collected/"):
+        return "rendered"
     if float(one["quality"]) < params.min_quality:
         return "low_quality"
     if about["rating"] and int(about["rating"]) < params.min_rating:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.lofi.contact_sheet import Tile, pages, write
+from stages.lofi.contact_sheet import Tile, folded, pages, write
 from stages.lofi.picture import BANDS, COLUMNS, Picture, picture
 from tests.lofi.sounds import music, sine
 
@@ -65,6 +65,12 @@ def test_all_files_are_on_pages_of_thirty(tmp_path: Path) -> None:
 
 def test_no_files_are_a_page_too() -> None:
     assert len(pages([], "0 refused")) == 1
+
+
+def test_a_long_reason_is_on_two_lines() -> None:
+    assert folded("one two three four") == ("one two", "three four")
+    assert folded("corrupt") == ("corrupt", "")
+    assert folded("") == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,12 @@ from stages.lofi.organize import OrganizeParams, organize
 from stages.lofi.styles import CATEGORIES, STYLES
 from stages.run import StageError
 
-PARAMS: dict[str, Any] = {"min_quality": 0.0, "min_rating": 1, "min_tracks": {"category": 1, "style": 1}}
+PARAMS: dict[str, Any] = {
+    "rendered": True,
+    "min_quality": 0.0,
+    "min_rating": 1,
+    "min_tracks": {"category": 1, "style": 1},
+}
 
 
 class Folders:
@@ -102,13 +107,22 @@ def test_poor_recordings_and_what_the_user_rates_low_are_left_out_and_counted(fo
     folders.add("latin", prompt="café".encode("latin-1"))
     folders.add("empty", prompt=b"\xef\xbb\xbf \n")
     metrics = folders.organize(min_quality=50.0, min_rating=3)
-    assert metrics["left_out"] == {"low_quality": 1, "low_rating": 1, "not_utf8": 1, "empty_prompt": 1}
+    assert metrics["left_out"] == {"rendered": 0, "low_quality": 1, "low_rating": 1, "not_utf8": 1, "empty_prompt": 1}
     assert metrics["tracks"] == 2
     with (folders.root / "organized" / "left_out.csv").open(newline="", encoding="utf-8") as file:
         reasons = {row["name"]: row["reason"] for row in csv.DictReader(file)}
     expected = {"poor": "low_quality", "disliked": "low_rating", "latin": "not_utf8", "empty": "empty_prompt"}
     assert reasons == expected
     assert not any("poor" in name or "disliked" in name for name in folders.files())
+
+
+def test_the_users_own_can_be_had_alone(folders: Folders) -> None:
+    folders.add("mine")
+    folders.add("ours", file="collected/CORE-01/ours.wav")
+    assert folders.organize()["tracks"] == 2
+    metrics = folders.organize(rendered=False)
+    assert (metrics["tracks"], metrics["left_out"]["rendered"]) == (1, 1)
+    assert not any("ours" in name for name in folders.files())
 
 
 def test_a_second_run_gives_the_same_bytes_and_what_is_gone_is_gone(folders: Folders) -> None:
