@@ -16,6 +16,7 @@ from stages.run import StageError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+SCRATCH = "REFRAIN_SCRATCH"  # where stores lie, see store.py
 ENGINES = ("sequential", "loky", "dask", "ray")
 
 
@@ -55,8 +56,18 @@ def _results(
     context.enter_context(joblib.parallel_config(backend=engine, n_jobs=count))
     # joblib's ray backend hands over nothing before all is done
     parallel = joblib.Parallel(return_as="list" if engine == "ray" else "generator")
-    results: Iterable[Result] = parallel(joblib.delayed(function)(item) for item in items)
+    scratch = os.environ.get(SCRATCH)
+    results: Iterable[Result] = parallel(joblib.delayed(_there)(function, scratch, item) for item in items)
     return results
+
+
+def _there(function: Callable[[Item], Result], scratch: str | None, item: Item) -> Result:
+    """`function` of `item` with our scratch: a process that is used again has the environment of its first time."""
+    if scratch is None:
+        os.environ.pop(SCRATCH, None)
+    else:
+        os.environ[SCRATCH] = scratch
+    return function(item)
 
 
 @contextmanager

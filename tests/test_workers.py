@@ -19,6 +19,10 @@ def process(number: int) -> int:
     return os.getpid()
 
 
+def scratch(number: int) -> str | None:
+    return os.environ.get("REFRAIN_SCRATCH")
+
+
 def refused(number: int) -> int:
     if number == 5:
         raise ValueError(f"item {number}")
@@ -44,6 +48,18 @@ def test_the_first_exception_is_raised_here(engine: str) -> None:
 
 def test_loky_uses_other_processes_and_sequential_this_one(engine: str) -> None:
     assert (os.getpid() in map_items(process, list(range(20)), "process")) == (engine == "sequential")
+
+
+@pytest.mark.parametrize("place", ["one", "two", None])
+def test_processes_that_are_used_again_have_the_scratch_of_now(
+    engine: str, place: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    map_items(scratch, list(range(20)), "scratch")  # the processes start
+    if place:
+        monkeypatch.setenv("REFRAIN_SCRATCH", place)
+    else:
+        monkeypatch.delenv("REFRAIN_SCRATCH")
+    assert set(map_items(scratch, list(range(20)), "scratch")) == {place}
 
 
 def test_one_worker_or_few_items_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
