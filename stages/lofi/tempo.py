@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 RATE_HZ = 22_050  # beats and notes lie below 11 kHz
 SILENT = 1e-4  # -80 dBFS: below it nothing is heard
 HOP, WINDOW = 512, 2048  # samples of an onset frame: 23 ms apart
+TUNED_HZ, TUNED_LEAST = (150.0, 4000.0), 0.1  # where tuning is heard, and how high a peak is beside the highest
 CHROMA_HOP, CHROMA_WINDOW = 4096, 8192  # 2.7 Hz a bin tells semitones apart from F2 on
 # A lofi drummer counts 60 to 100 beats a minute. The prior is normal over log2 of the tempo, as in librosa's
 # feature.tempo, but narrower: half and double of a tempo in it lose.
@@ -151,18 +152,38 @@ def _key(wave: Wave) -> tuple[str | None, float]:
 
 def _chroma(wave: Wave) -> Floats | None:
     """How much of each note is in `wave`, from C on, shape (12,). Each moment counts the same, but for quiet ones."""
-    import librosa
     import librosa.filters as filters
 
     spectra = list(_spectra(wave, CHROMA_WINDOW, CHROMA_HOP))
     if not spectra:
         return None
     magnitudes = np.concatenate(spectra, axis=1)
-    # a quarter of the moments are enough for it, and as much less memory
-    tuning = librosa.estimate_tuning(S=magnitudes[:, ::4], sr=RATE_HZ, n_fft=CHROMA_WINDOW)
+    tuning = _tuning(magnitudes[:, ::4])  # a quarter of the moments are enough for it, and as much less memory
     # most weight on the octaves around A4, which is 4 above 27.5 Hz: drums lie below, hiss above
     to_notes = filters.chroma(sr=RATE_HZ, n_fft=CHROMA_WINDOW, tuning=tuning, ctroct=4.0, octwidth=1.5)
     notes = to_notes @ magnitudes
     loud = notes.sum(axis=0)
     notes = notes[:, loud > loud.max() / 100]
     return np.asarray((notes / notes.sum(axis=0)).mean(axis=1), np.float64)
+
+
+def _tuning(magnitudes: NDArray[np.float32]) -> float:
+    """How far notes are from those of A4 = 440 Hz, in semitones from -0.5 to 0.5, by `magnitudes` of CHROMA_WINDOW.
+
+    As librosa's estimate_tuning, but without its compiled function: two processes that are the first to compile it can
+    leave a cache by which each later call ends in a segmentation fault. None of librosa's is called here.
+    """
+    below, inner, above = magnitudes[:-2], magnitudes[1:-1], magnitudes[2:]
+    hz = np.arange(1, len(magnitudes) - 1) * RATE_HZ / CHROMA_WINDOW
+    heard = ((hz >= TUNED_HZ[0]) & (hz < TUNED_HZ[1]))[:, None] & (inner > TUNED_LEAST * magnitudes.max(axis=0))
+    at = np.nonzero(heard & (inner > below) & (inner >= above))
+    # the top of a parabola through a peak and its neighbours
+    bend, slope = above[at] + below[at] - 2 * inner[at], (above[at] - below[at]) / 2
+    shift = np.where(np.abs(slope) < np.abs(bend), -slope / np.where(bend, bend, 1), 0)
+    height = inner[at] + slope * shift / 2
+    if not len(height):
+        return 0.0
+    pitch = (at[0] + 1 + shift)[height >= np.median(height)] * RATE_HZ / CHROMA_WINDOW
+    off = np.mod(12 * np.log2(pitch / 440) + 0.5, 1) - 0.5
+    counts, edges = np.histogram(off, np.linspace(-0.5, 0.5, 101))
+    return float(edges[np.argmax(counts)])

@@ -1,11 +1,22 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from stages.lofi import media
-from stages.lofi.tempo import MAJOR_KEYS, MINOR_KEYS, Measured, measured, measured_file
+from stages.lofi import media, tempo
+from stages.lofi.tempo import (
+    CHROMA_HOP,
+    CHROMA_WINDOW,
+    MAJOR_KEYS,
+    MINOR_KEYS,
+    Measured,
+    measured,
+    measured_file,
+)
+from tests.conftest import ROOT
 
 RATE_HZ = 22_050
 Wave = NDArray[np.float32]
@@ -162,3 +173,19 @@ def test_a_file_gives_what_its_samples_give(tmp_path: Path) -> None:
     assert measured_file(tmp_path / "a.flac", 240.0, 60.0) == measured(mono, 48_000)
     # nothing but the first seconds: too short to tell
     assert measured_file(tmp_path / "a.flac", 5.0, 60.0) == Measured(None, 0.0, None, 0.0)
+
+
+@pytest.mark.parametrize("hz", [440.0, 445.0, 430.0, 452.0])
+def test_tuning_is_heard_to_a_hundredth_of_a_semitone(hz: float) -> None:
+    wave = np.sum(
+        [np.sin(2 * np.pi * hz * 2 ** (step / 12) * np.arange(RATE_HZ * 8) / RATE_HZ) for step in (0, 4, 7)], 0
+    )
+    magnitudes = np.concatenate(list(tempo._spectra(wave.astype(np.float32), CHROMA_WINDOW, CHROMA_HOP)), axis=1)
+    # 445 Hz is 12 log2(445 / 440) = 0.196 semitones over A4
+    assert tempo._tuning(magnitudes) == pytest.approx(12 * np.log2(hz / 440), abs=0.02)
+    code = "import librosa.core.pitch as pitch\npitch._pi_wrapper = None\n"
+    code += "import numpy as np\nfrom stages.lofi.tempo import measured\n"
+    code += (
+        "noise = np.random.default_rng(1).standard_normal(22050 * 10).astype('f4')\nprint(measured(noise, 22050).key)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, capture_output=True).stdout
