@@ -30,7 +30,7 @@ from stages.lofi import media
 from stages.lofi.fingerprint import LONGEST_S, Index
 from stages.lofi.track import RATE_HZ
 from tests.conftest import ROOT
-from tests.lofi.sounds import encoded, wav
+from tests.lofi.sounds import decoded, encoded, wav
 
 ROUNDS = 3
 SONG_TRACKS = 4  # of a song
@@ -58,7 +58,7 @@ def songs(folder: Path) -> float:
     # each track is in two songs: those that begin with every second track
     for place, first in enumerate(range(0, len(curated) - SONG_TRACKS + 1, SONG_TRACKS // 2)):
         plain = folder / "song.f32.wav"
-        wav(plain, np.concatenate([_read(path) for path in curated[first : first + SONG_TRACKS]]), RATE_HZ)
+        wav(plain, np.concatenate([_quieter(path) for path in curated[first : first + SONG_TRACKS]]), RATE_HZ)
         suffix, options = list(FORMS.items())[place % len(FORMS)]
         encoded(folder / f"song-{place}{suffix}", plain, "-ar", "44100", *options)
         seconds += plain.stat().st_size / 8 / RATE_HZ
@@ -66,9 +66,8 @@ def songs(folder: Path) -> float:
     return seconds
 
 
-def _read(path: Path) -> media.Samples:
-    with media.decoding(path, 600, 600) as sound:
-        return np.concatenate(list(sound.blocks())) * np.float32(0.5)
+def _quieter(path: Path) -> media.Samples:
+    return decoded(path) * np.float32(0.5)
 
 
 def spent(command: Sequence[object], **environment: str) -> Spent:
@@ -101,7 +100,7 @@ def ours(folder: Path, scratch: Path, store: str, workers: int) -> Spent:
 
 def pieces(folder: Path, source: Path) -> None:
     """A thousand recordings of half a minute, cut from the songs of `source`."""
-    sound = np.concatenate([_read(path) for path in sorted(source.iterdir())])[::2].mean(axis=1, keepdims=True)
+    sound = np.concatenate([_quieter(path) for path in sorted(source.iterdir())])[::2].mean(axis=1, keepdims=True)
     length = round(PIECE_S * 22_050)
     starts = np.linspace(0, len(sound) - length, MANY).astype(np.int64)
     for place, start in enumerate(starts):

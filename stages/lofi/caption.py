@@ -27,7 +27,6 @@ from stages.run import StageError, run
 from stages.workers import map_items
 
 KIND = "lofi_tempo"
-SUFFIXES = (".mp3", ".flac")
 LIMIT_S = 600.0  # for decoding a track, which takes a second
 COLUMNS = (
     *("name", "file", "style", "other_styles", "category", "style_from"),
@@ -161,10 +160,8 @@ def _own(raw: Path) -> dict[str, Path]:
 def _track(curated: Path, row: Mapping[str, str], source: Source | None, own: Mapping[str, Path]) -> Track:
     """What is known of the file that `row` of the manifest accepts."""
     file, name = row["file"], row["name"]
-    sound = next((curated / f"{name}{suffix}" for suffix in SUFFIXES if (curated / f"{name}{suffix}").is_file()), None)
-    if sound is None:
-        raise StageError(f"{curated / name}.mp3 is missing, expected what the manifest accepts; run dvc repro")
-    path = PurePosixPath(manifest.printable(file))
+    sound = manifest.sound(curated, name)
+    path = PurePosixPath(file)
     prompt, words = (own.get(f"{path.with_name(path.stem)}_{kind}.txt") for kind in ("prompt", "lyrics"))
     found, style_from = _styles(source, PurePosixPath(file).parts[1:-1])
     return Track(

@@ -3,13 +3,14 @@
 import csv
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stages.files import write_csv
 from stages.run import StageError
 
 FILE = "manifest.csv"
+SUFFIXES = (".mp3", ".flac")  # of what curate writes
 DVC_OBJECT = re.compile(r"/files/md5/[0-9a-f]{2}/[0-9a-f]{30}$")
 ACCEPTED = "ok"  # status of what can be used
 COLUMNS = (
@@ -38,15 +39,27 @@ def write(folder: Path, rows: Iterable[Mapping[str, object]]) -> None:
 
 def read(folder: Path) -> list[dict[str, str]]:
     """The rows of manifest.csv in `folder`. Raises StageError if it isn't there, or isn't what is written today."""
-    path = folder / FILE
+    return table(folder / FILE, "lofi_curate", COLUMNS)
+
+
+def table(path: Path, stage: str, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """The rows of the CSV at `path`, which `stage` writes. Raises StageError if it isn't there or lacks a column."""
     if not path.is_file():
-        raise StageError(f"{path} is not there, expected what lofi_curate writes; run dvc repro")
+        raise StageError(f"{path} is not there, expected what {stage} writes; run dvc repro")
     with path.open(newline="", encoding="utf-8") as file:
         reader = csv.DictReader(file)
-        lacking = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
+        lacking = [column for column in columns if column not in (reader.fieldnames or [])]
         if lacking:
             raise StageError(f"{path} has no column {', '.join(lacking)}; run the stage that writes it again")
         return list(reader)
+
+
+def sound(folder: Path, name: str) -> Path:
+    """The file in `folder` of the recording that the manifest calls `name`. Raises StageError if there is none."""
+    for suffix in SUFFIXES:
+        if (path := folder / f"{name}{suffix}").is_file():
+            return path
+    raise StageError(f"{folder / name}.mp3 is missing, expected what the manifest accepts; run dvc repro")
 
 
 def accepted(folder: Path) -> list[dict[str, str]]:

@@ -4,7 +4,6 @@
 `organized`/tracks.csv has a row for each, left_out.csv one for each that isn't good enough.
 """
 
-import csv
 import shutil
 import sys
 from collections import Counter
@@ -124,10 +123,7 @@ def organize(
 def _tracks(curated: Path, captioned: Path, params: OrganizeParams) -> list[Track]:
     """All accepted tracks in the order of their files, with why they are left out."""
     captions = captioned / "captions.csv"
-    if not captions.is_file():
-        raise StageError(f"{captions} is not there, expected what lofi_caption writes; run dvc repro")
-    with captions.open(newline="", encoding="utf-8") as file:
-        said = {row["name"]: row for row in csv.DictReader(file)}
+    said = {row["name"]: row for row in manifest.table(captions, "lofi_caption")}
     accepted = manifest.accepted(curated)
     for one in accepted:
         if one["name"] not in said:
@@ -135,9 +131,7 @@ def _tracks(curated: Path, captioned: Path, params: OrganizeParams) -> list[Trac
     found = []
     for one in accepted:
         about = said[one["name"]]
-        sound = next(iter(sorted(curated.glob(f"{one['name']}.*"))), None)
-        if sound is None:
-            raise StageError(f"{curated / one['name']}.* is not there, expected what manifest.csv names; run dvc repro")
+        sound = manifest.sound(curated, one["name"])
         reason = _reason(one, about, captioned, params)
         row = {column: one[column] for column in FROM_MANIFEST} | {column: about[column] for column in FROM_CAPTIONS}
         row |= {"path": f"{about['category']}/{sound.name}", "name": one["name"]}

@@ -6,13 +6,13 @@ in no list, so that the model never hears what it is tested on: a copy that come
 so, and sides.csv says which.
 """
 
-import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field
 
 from stages.files import read_jsonl, replacing_folder, sha256, write_csv, write_jsonl
+from stages.lofi import manifest
 from stages.lofi.styles import CATEGORIES
 from stages.params import Params
 from stages.run import StageError, run
@@ -34,7 +34,7 @@ def split(organized: Path, dataset: Path, params: SplitParams) -> dict[str, obje
 
     Raises StageError if a side would be empty.
     """
-    tracks = _tracks(organized)
+    tracks = manifest.table(organized / "tracks.csv", "lofi_organize")
     side = sides(tracks, params)
     _check(side, tracks, params)
     with replacing_folder(dataset) as folder:
@@ -59,14 +59,6 @@ def split(organized: Path, dataset: Path, params: SplitParams) -> dict[str, obje
         },
         "crossing": len(crossing),
     }
-
-
-def _tracks(organized: Path) -> list[dict[str, str]]:
-    path = organized / "tracks.csv"
-    if not path.is_file():
-        raise StageError(f"{path} is not there, expected what lofi_organize writes; run dvc repro")
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def sides(tracks: Sequence[Mapping[str, str]], params: SplitParams) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from stages.lofi.media import Samples, ffmpeg
+from stages.lofi.media import Samples, decoding, ffmpeg
 
 
 def sine(seconds: float, hz: float = 440.0, dbfs: float = -6.0, rate_hz: int = 48_000, channels: int = 2) -> Samples:
@@ -58,3 +58,14 @@ def encoded(path: Path, source: Path, *options: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(command, check=True)
     return path
+
+
+def good(path: Path, seed: int = 1, seconds: float = 3.0) -> Path:
+    """Music that nothing is wrong with."""
+    return wav(path, int16(music(seconds, seed)))
+
+
+def decoded(path: Path) -> Samples:
+    """All of a file, at its own rate."""
+    with decoding(path, 600, 60) as sound:
+        return np.concatenate(list(sound.blocks()))

@@ -328,3 +328,10 @@ def test_the_files_own_tempo_and_key_count_before_what_is_heard_and_after_source
         ("71.0", "C major"),
     ]
     assert (rows["a"]["tempo_confidence"], rows["b"]["provider"], rows["b"]["license"]) == ("1.00", "Me", "own")
+
+
+def test_a_prompt_beside_a_file_whose_name_has_escapes_is_found(folders: Folders) -> None:
+    for number, stem in enumerate(("two\nlines", "back\\slash")):
+        folders.add(manifest.printable(f"raw/core/{stem}.wav"), f"{number}")
+        write_bytes(folders.raw / "core" / f"{stem}_prompt.txt", b"mine\n")
+    assert folders.caption()["kept_prompts"] == 2

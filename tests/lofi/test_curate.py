@@ -21,7 +21,7 @@ from stages.lofi.curate import CurateParams, File, curate
 from stages.lofi.media import Samples
 from stages.run import StageError
 from tests.conftest import ROOT
-from tests.lofi.sounds import encoded, int16, music, sine, wav
+from tests.lofi.sounds import decoded, encoded, good, int16, music, sine, wav
 
 TRACK: dict[str, Any] = {
     "min_s": 2.0,
@@ -53,15 +53,6 @@ def curated(raw: Path, out: str = "curated", **changes: Any) -> tuple[dict[str, 
     metrics = curate(raw.parent / "collected", raw, folder, tracks, refused, params)
     with (folder / "manifest.csv").open(newline="", encoding="utf-8") as file:
         return {row["file"].removeprefix("raw/"): row for row in csv.DictReader(file)}, metrics
-
-
-def decoded(path: Path) -> Samples:
-    with media.decoding(path, 600, 60) as sound:
-        return np.concatenate(list(sound.blocks()))
-
-
-def good(path: Path, seed: int = 1, seconds: float = 3.0) -> Path:
-    return wav(path, int16(music(seconds, seed)))
 
 
 def picture(path: Path) -> Path:

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from stages.lofi.fingerprint import Index, Print, of_stereo, of_text, similarity, text
-from tests.lofi.sounds import encoded, int16, music, wav
-from tests.lofi.test_curate import decoded
+from tests.lofi.sounds import decoded, encoded, int16, music, wav
 
 RATE_HZ = 48_000
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from stages.lofi import media
 from stages.lofi.media import BLOCK, SPEAKERS, Unreadable, decoding, encode, sides
-from tests.lofi.sounds import encoded, music, wav
-from tests.lofi.test_curate import decoded, good
+from tests.lofi.sounds import decoded, encoded, good, music, wav
 
 RATE_HZ = 48_000
 
